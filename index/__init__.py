@@ -1,0 +1,1 @@
+"""What the engine knows, at rest: the catalogue and the indexes built from it."""

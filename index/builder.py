@@ -1,0 +1,154 @@
+"""The offline build: a catalogue becomes a generation, and the home switches."""
+
+import logging
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index import keyword, passage, vector
+from index.catalog import Catalog
+from index.encoder import Encoder, Vectors
+from index.errors import DamagedError, MismatchError
+from index.generation import Manifest, seal, verify
+from index.home import Home, storage_error
+
+logger = logging.getLogger(__name__)
+
+BATCH = 512
+"""Passages encoded between two reports; sorted by length, so that none pads another."""
+
+PASSAGES = "passages.npy"
+
+
+class Progress(Protocol):
+    """Told what a build is at; called once with a total per stage, then with steps."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report that `done` of `total` units of `stage` are finished."""
+        ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def build(
+    catalog: Catalog, encoder: Encoder, home: Home, progress: Progress = silent
+) -> Manifest:
+    """Return the manifest of a new generation of `catalog`, published in `home`.
+
+    Passages that a kept generation of the same encoder holds are not encoded again.
+    Raises StorageError when the disk refuses; the generation in use then stays.
+    """
+    started = time.monotonic()
+    try:
+        with home.locked():
+            id_, folder = home.stage()
+            try:
+                counts = _write(catalog, encoder, home, folder, progress)
+                manifest = seal(
+                    folder,
+                    id_,
+                    created=datetime.now(UTC).isoformat(timespec="seconds"),
+                    catalog=catalog.digest,
+                    encoder={
+                        "name": encoder.name,
+                        "digest": encoder.digest,
+                        "exported": (folder / "encoder").is_dir(),
+                    },
+                    counts=counts,
+                )
+                home.publish(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise storage_error(home.path, error) from error
+    logger.info("built id=%s seconds=%.1f", id_, time.monotonic() - started)
+    return manifest
+
+
+def _write(
+    catalog: Catalog, encoder: Encoder, home: Home, folder: Path, progress: Progress
+) -> dict[str, int]:
+    catalog.write(folder)
+    total = catalog.capability_count
+    (folder / "keyword").mkdir()
+    done = 0
+
+    def tick(indexed: int) -> None:
+        nonlocal done
+        done += indexed
+        progress("keywords", done, total)
+
+    terms = keyword.build(catalog, folder / "keyword", tick)
+    texts = passage.passages(catalog)
+    digests = passage.digests(texts)
+    kept = _kept(encoder, home)
+    vectors, encoded = _vectors(texts, digests, encoder, kept, progress)
+    np.save(folder / PASSAGES, digests)
+    vector.build(vectors, folder)
+    progress("encoder", 0, 1)
+    _export(encoder, kept, folder / "encoder")
+    progress("encoder", 1, 1)
+    return {
+        "artifacts": len(catalog),
+        "capabilities": total,
+        "terms": terms,
+        "vectors": len(vectors),
+        "encoded": encoded,
+    }
+
+
+def _kept(encoder: Encoder, home: Home) -> list[Path]:
+    """Return the sound generations of the same encoder, the newest first."""
+    sound = []
+    for id_ in reversed(home.ids()):
+        try:
+            manifest = verify(home.folder(id_))
+        except (DamagedError, MismatchError) as error:
+            logger.warning("not reused: %s", error)
+            continue
+        if manifest.encoder["digest"] == encoder.digest:
+            sound.append(home.folder(id_))
+    return sound
+
+
+def _vectors(
+    texts: list[str],
+    digests: NDArray[np.void],
+    encoder: Encoder,
+    kept: list[Path],
+    progress: Progress,
+) -> tuple[Vectors, int]:
+    """Return a vector for each text, and how many texts had to be encoded."""
+    known: dict[bytes, NDArray[np.float32]] = {}
+    for folder in kept:
+        vectors = vector.VectorIndex(folder).vectors
+        for key, row in zip(np.load(folder / PASSAGES).tolist(), vectors, strict=True):
+            known.setdefault(key, row)
+    keys = digests.tolist()
+    missing = {
+        key: text for key, text in zip(keys, texts, strict=True) if key not in known
+    }
+    order = sorted(missing, key=lambda key: (len(missing[key]), missing[key]))
+    progress("passages", 0, len(order))
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        rows = encoder.encode_passages([missing[key] for key in batch])
+        known.update(zip(batch, rows, strict=True))
+        progress("passages", start + len(batch), len(order))
+    return np.stack([known[key] for key in keys]), len(order)
+
+
+def _export(encoder: Encoder, kept: list[Path], folder: Path) -> None:
+    """Put the exported encoder into `folder`, from a kept generation if one has it."""
+    for generation in kept:
+        if (generation / "encoder").is_dir():
+            shutil.copytree(generation / "encoder", folder)
+            return
+    encoder.export(folder)

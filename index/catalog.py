@@ -1,0 +1,154 @@
+"""The catalogue: all artifacts by slug, their capabilities numbered."""
+
+import hashlib
+import json
+import mmap
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.artifact import Artifact, Capability
+from index.errors import CatalogError, UnknownArtifactError
+
+
+class Catalog(Mapping[str, Artifact]):
+    """All artifacts by slug, in slug order; capabilities are numbered in that order.
+
+    A catalogue is its canonical JSON lines. Artifacts are parsed when asked for, so
+    that an open generation of a million capabilities costs no start-up time.
+    """
+
+    def __init__(self, artifacts: Iterable[Artifact]) -> None:
+        """Hold `artifacts`, whose slugs must differ; their order does not matter."""
+        ordered = sorted(map(_identified, artifacts), key=lambda each: each.slug)
+        self._lines: Sequence[bytes] = [_canonical(each) for each in ordered]
+        self._describe(
+            slugs=[each.slug for each in ordered],
+            types=[each.type for each in ordered],
+            sizes=[len(each.capabilities) for each in ordered],
+        )
+
+    def _describe(self, slugs: list[str], types: list[str], sizes: list[int]) -> None:
+        self.slugs = slugs
+        self.types = np.array(types, dtype=np.str_)
+        self.starts: NDArray[np.int64] = np.concatenate(
+            [[0], np.cumsum(sizes, dtype=np.int64)]
+        ).astype(np.int64)
+        self.owners: NDArray[np.int64] = np.repeat(np.arange(len(slugs)), sizes)
+        self._positions = {slug: position for position, slug in enumerate(slugs)}
+        if len(self._positions) != len(slugs):
+            raise CatalogError(["slug: two artifacts share one"])
+        self.at = lru_cache(maxsize=4096)(self._parse)
+
+    def _parse(self, position: int) -> Artifact:
+        return Artifact.model_validate_json(self._lines[position])
+
+    @classmethod
+    def open(cls, folder: Path) -> "Catalog":
+        """Return the catalogue that `write` left in `folder`."""
+        table = json.loads((folder / "catalog.json").read_bytes())
+        catalog = cls.__new__(cls)
+        with (folder / "catalog.jsonl").open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        catalog._lines = _MappedLines(content, table["offsets"])
+        catalog._describe(table["slugs"], table["types"], table["capabilities"])
+        return catalog
+
+    def write(self, folder: Path) -> None:
+        """Write `catalog.jsonl`, and `catalog.json` that says where each line is."""
+        sizes = [len(line) + 1 for line in self._lines]
+        with (folder / "catalog.jsonl").open("wb") as file:
+            file.writelines(line + b"\n" for line in self._lines)
+        table = {
+            "slugs": self.slugs,
+            "types": self.types.tolist(),
+            "capabilities": np.diff(self.starts).tolist(),
+            "offsets": np.concatenate([[0], np.cumsum(sizes)]).tolist(),
+        }
+        (folder / "catalog.json").write_text(json.dumps(table), encoding="utf-8")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical lines: equal catalogues have equal digests."""
+        total = hashlib.sha256()
+        for line in self._lines:
+            total.update(line + b"\n")
+        return total.hexdigest()
+
+    @property
+    def capability_count(self) -> int:
+        """The number of capabilities of all artifacts."""
+        return int(self.starts[-1])
+
+    def position(self, slug: str) -> int:
+        """Return an artifact's number; UnknownArtifactError if there is none."""
+        try:
+            return self._positions[slug]
+        except KeyError:
+            raise UnknownArtifactError(
+                f"no artifact has the slug {slug!r}; search for its name to find it"
+            ) from None
+
+    def capability(self, row: int) -> Capability:
+        """Return the capability numbered `row`, from 0 to capability_count - 1."""
+        owner = int(self.owners[row])
+        return self.at(owner).capabilities[row - int(self.starts[owner])]
+
+    def __getitem__(self, slug: str) -> Artifact:
+        """Return the artifact; UnknownArtifactError if there is none."""
+        return self.at(self.position(slug))
+
+    def __contains__(self, slug: object) -> bool:
+        """Tell whether an artifact has this slug."""
+        return slug in self._positions
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the slugs in order."""
+        return iter(self.slugs)
+
+    def __len__(self) -> int:
+        """Return the number of artifacts."""
+        return len(self.slugs)
+
+
+class _MappedLines(Sequence[bytes]):
+    """Lines of a memory-mapped file, read when asked for."""
+
+    def __init__(self, content: mmap.mmap, offsets: list[int]) -> None:
+        self._content = content
+        self._offsets = offsets
+
+    def __getitem__(self, position: Any) -> Any:
+        return self._content[self._offsets[position] : self._offsets[position + 1] - 1]
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+
+def _identified(artifact: Artifact) -> Artifact:
+    """Return `artifact` with an id for every capability, made of its name if absent."""
+    if all(each.id for each in artifact.capabilities):
+        return artifact
+    taken = {each.id for each in artifact.capabilities if each.id}
+    capabilities = []
+    for each in artifact.capabilities:
+        name = each.id or _unused(each.name, taken)
+        taken.add(name)
+        capabilities.append(each.model_copy(update={"id": name}))
+    return artifact.model_copy(update={"capabilities": tuple(capabilities)})
+
+
+def _unused(name: str, taken: Container[str | None]) -> str:
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "capability"
+    numbered = (f"{stem}-{number}" for number in count(2))
+    return next(each for each in chain([stem], numbered) if each not in taken)
+
+
+def _canonical(artifact: Artifact) -> bytes:
+    return artifact.model_dump_json(exclude_defaults=True).encode()

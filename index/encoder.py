@@ -1,0 +1,88 @@
+"""Text to unit vectors: the Encoder protocol, and the exported encoder of a generation.
+
+An encoder is exported once, while an index is built, so that answering a need loads a
+small runtime instead of a training framework.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from index.errors import EncoderError
+
+Vectors = NDArray[np.float32]
+"""Shape (texts, width); each row has norm 1."""
+
+
+class NeedEncoder(Protocol):
+    """What answering a need takes."""
+
+    def encode_need(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of a need, shape (width,)."""
+        ...
+
+
+class Encoder(NeedEncoder, Protocol):
+    """What building an index takes: one model for passages and needs."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, for people."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the model: vectors of different digests do not compare."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return a unit vector for each passage."""
+        ...
+
+    def export(self, folder: Path) -> bool:
+        """Write what ExportedEncoder opens; False if this model has no such form."""
+        ...
+
+
+class ExportedEncoder:
+    """A sentence-transformers model as ONNX graph and tokenizer, for needs."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open what an encoder's `export` wrote; EncoderError if it cannot be run."""
+        settings = json.loads((folder / "encoder.json").read_bytes())
+        self._prompt: str = settings["need_prompt"]
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(settings["max_tokens"])
+        self._tokenizer.no_padding()
+        options = onnxruntime.SessionOptions()
+        # Two threads halve the time of one need; more gain nothing at this size.
+        options.intra_op_num_threads = min(2, os.cpu_count() or 1)
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the runtime's exceptions share no other base
+            message = f"the encoder of the generation does not run here: {error}"
+            raise EncoderError(message) from error
+        self._inputs = {each.name for each in self._session.get_inputs()}
+
+    def encode_need(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of a need, shape (width,)."""
+        tokens = self._tokenizer.encode(self._prompt + text)
+        columns = {"input_ids": tokens.ids, "attention_mask": tokens.attention_mask}
+        feed: dict[str, Any] = {
+            name: np.array([values], dtype=np.int64)
+            for name, values in columns.items()
+            if name in self._inputs
+        }
+        vector: NDArray[np.float32] = self._session.run(None, feed)[0][0]
+        return vector / np.linalg.norm(vector)

@@ -1,0 +1,58 @@
+"""Every deliberate error of the engine, each message naming the thing and the way out.
+
+EngineError
+├── CatalogError            a catalogue is refused, with all its faults
+├── EncoderError            the encoder's model cannot be had, or is not what it says
+├── NeedError               a need that cannot be searched for
+├── UnknownArtifactError    no artifact has this slug
+├── GenerationError         a generation cannot be used
+│   ├── NoGenerationError       nothing is built yet, or none has this id
+│   ├── DamagedError            a file differs from its checksum, is missing or is cut
+│   └── MismatchError           of another encoder or another format
+└── StorageError            the disk refuses: full, read-only, locked by another build
+"""
+
+
+class EngineError(Exception):
+    """Anything the engine refuses deliberately; its text is one clear sentence."""
+
+
+class CatalogError(EngineError):
+    """A catalogue is refused whole; `faults` lists everything wrong with it."""
+
+    def __init__(self, faults: list[str]) -> None:
+        """Keep the faults; the message is one line for each."""
+        self.faults = faults
+        super().__init__("\n".join(faults))
+
+
+class EncoderError(EngineError):
+    """The encoder's model cannot be had, or its files are not what they claim."""
+
+
+class NeedError(EngineError):
+    """A need that cannot be searched for."""
+
+
+class UnknownArtifactError(EngineError):
+    """No artifact of the catalogue has this slug."""
+
+
+class GenerationError(EngineError):
+    """A generation cannot be used."""
+
+
+class NoGenerationError(GenerationError):
+    """Nothing has been built yet, or no generation has the id asked for."""
+
+
+class DamagedError(GenerationError):
+    """A file of a generation differs from its checksum, is missing or is cut."""
+
+
+class MismatchError(GenerationError):
+    """A generation built by another encoder or another format than asked for."""
+
+
+class StorageError(EngineError):
+    """The disk refuses: full, read-only, or held by another build."""

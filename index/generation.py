@@ -1,0 +1,199 @@
+"""Generations: complete, immutable, checksummed builds of all indexes.
+
+Whoever has a generation open holds a shared lock on its file `lock`; nothing that is
+locked is removed.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import portalocker
+
+from index.catalog import Catalog
+from index.encoder import ExportedEncoder
+from index.errors import (
+    DamagedError,
+    MismatchError,
+    NoGenerationError,
+)
+from index.keyword import KeywordIndex
+from index.vector import VectorIndex
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Version of everything a generation holds; another one is refused, never guessed."""
+
+MANIFEST, LOCK = "manifest.json", "lock"
+
+BUILD = "build again with: instead build"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation is made of, and the checksum of every file."""
+
+    id: str
+    format: int
+    created: str
+    catalog: str
+    encoder: dict[str, Any]
+    counts: dict[str, int]
+    files: dict[str, dict[str, Any]]
+
+    def dump(self) -> bytes:
+        """Return the manifest as canonical JSON that carries its own SHA-256."""
+        content = asdict(self)
+        content["sha256"] = hashlib.sha256(_json(content)).hexdigest()
+        return _json(content)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Manifest":
+        """Return the manifest of `folder`; DamagedError if a byte of it differs."""
+        try:
+            raw = (folder / MANIFEST).read_bytes()
+            content = json.loads(raw)
+            claimed = content.pop("sha256")
+            intact = hashlib.sha256(_json(content)).hexdigest() == claimed
+            if not intact or _json({**content, "sha256": claimed}) != raw:
+                raise ValueError("checksum")
+            if content["format"] != FORMAT:
+                message = f"generation {folder.name} has format {content['format']}"
+                raise MismatchError(f"{message}, this version reads {FORMAT}; {BUILD}")
+            return cls(**content)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(folder, MANIFEST, "is missing or damaged") from error
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False).encode()
+
+
+def _damaged(folder: Path, file: str, what: str) -> DamagedError:
+    message = f"generation {folder.name} is damaged: {file} {what}"
+    return DamagedError(f"{message}; go back with: instead rollback, or {BUILD}")
+
+
+class Generation:
+    """One open generation: every file checked, then its indexes opened."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lock, verify and open `folder`; GenerationError if anything is amiss."""
+        lock = _shared_lock(folder)
+        # Whoever forgets to close an engine still lets its generation go.
+        self._release = weakref.finalize(self, lock.close)
+        try:
+            self.manifest = verify(folder)
+            self.folder = folder
+            self.catalog = Catalog.open(folder)
+            self.keyword = KeywordIndex(folder / "keyword")
+            self.vector = VectorIndex(folder)
+        except BaseException:
+            self._release()
+            raise
+
+    @property
+    def id(self) -> str:
+        """The generation's id; ids of later builds sort after it."""
+        return self.manifest.id
+
+    def encoder(self) -> ExportedEncoder | None:
+        """Return the encoder exported with the generation; None if there is none."""
+        folder = self.folder / "encoder"
+        return ExportedEncoder(folder) if folder.is_dir() else None
+
+    def close(self) -> None:
+        """Let the generation be removed once later ones replace it."""
+        self._release()
+
+    def __enter__(self) -> "Generation":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def _shared_lock(folder: Path) -> IO[Any]:
+    try:
+        file = (folder / LOCK).open("rb")
+    except OSError as error:
+        raise _damaged(folder, LOCK, "is missing") from error
+    try:
+        portalocker.lock(file, portalocker.LOCK_SH | portalocker.LOCK_NB)
+    except portalocker.LockException as error:
+        file.close()
+        message = f"generation {folder.name} is being removed"
+        raise NoGenerationError(f"{message}; try again") from error
+    return file
+
+
+def verify(folder: Path, tick: Callable[[int], None] = lambda size: None) -> Manifest:
+    """Return the manifest of `folder` once every file matches its checksum.
+
+    Raises DamagedError naming the first file that differs, is missing or is cut.
+    `tick` is called with the bytes checked since the last call.
+    """
+    manifest = Manifest.load(folder)
+
+    def check(name: str) -> str | None:
+        expected = manifest.files[name]
+        try:
+            if (folder / name).stat().st_size != expected["bytes"]:
+                return "is not as long as it was"
+            with (folder / name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return "is missing or cannot be read"
+        tick(expected["bytes"])
+        return None if digest == expected["sha256"] else "differs from its checksum"
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing releases the GIL
+        names = sorted(manifest.files, key=lambda name: -manifest.files[name]["bytes"])
+        for name, problem in zip(names, pool.map(check, names), strict=True):
+            if problem:
+                raise _damaged(folder, name, problem)
+    return manifest
+
+
+def seal(folder: Path, id_: str, **content: Any) -> Manifest:
+    """Write the manifest of a finished `folder`, and sync every file to the disk."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            name = path.relative_to(folder).as_posix()
+            files[name] = {"sha256": digest, "bytes": path.stat().st_size}
+    manifest = Manifest(id=id_, format=FORMAT, files=files, **content)
+    (folder / MANIFEST).write_bytes(manifest.dump())
+    (folder / LOCK).touch()
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+    return manifest
+
+
+def sync(path: Path) -> None:
+    """Force a file's content or a folder's entries to the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows syncs no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,31 @@
+"""Rankings of capabilities and their one ordering rule: distinct, best first."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+"""Capabilities by their number in the catalogue."""
+
+Scores = NDArray[np.float64]
+
+
+class Ranking(NamedTuple):
+    """Capabilities best first, with scores on their retriever's own scale."""
+
+    rows: Rows
+    scores: Scores
+
+
+def rank(rows: Rows, scores: Scores, k: int) -> Ranking:
+    """Return the k best of distinct `rows`, best first, ties by row."""
+    candidates: Rows = np.arange(len(rows))
+    if k < len(rows):
+        # Everything at least as good as the k-th: a partition alone would break
+        # ties at the border by chance.
+        threshold = np.partition(scores, len(rows) - k)[len(rows) - k]
+        candidates = np.flatnonzero(scores >= threshold)
+    order = np.lexsort((rows[candidates], -scores[candidates]))
+    top = candidates[order[:k]]
+    return Ranking(rows[top], scores[top])

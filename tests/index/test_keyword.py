@@ -1,0 +1,133 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from whoosh import index as whoosh_index
+
+from index import keyword
+from index.catalog import Catalog
+from index.keyword import KeywordIndex, analyse
+from tests.conftest import to_catalog
+
+words = st.sampled_from(
+    [
+        "image",
+        "images",
+        "caption",
+        "edge",
+        "device",
+        "FLUX1",
+        "patch14",
+        "the",
+        "of",
+        "getCustomsInfo",
+        "画",
+        "Ünïcode",
+    ]
+)
+texts = st.lists(words, min_size=1, max_size=12).map(" ".join)
+artifacts = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": texts,
+            "tags": st.lists(texts, max_size=2),
+            "capabilities": st.lists(
+                st.fixed_dictionaries(
+                    {"name": texts, "description": texts, "unique": texts}
+                ),
+                min_size=1,
+                max_size=3,
+            ),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def build(catalog: Catalog, folder: Path) -> KeywordIndex:
+    folder.mkdir()
+    keyword.build(catalog, folder, lambda indexed: None)
+    return KeywordIndex(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("Captioning images", ["caption", "imag"]),
+        ("images, image; IMAGES", ["imag"]),
+        ("kosmos-2-patch14-224", ["kosmo", "2", "patch14", "patch", "14", "224"]),
+        ("getCustomsInfo", ["getcustomsinfo", "get", "custom", "info"]),
+        ("FLUX.1 HTTPServer", ["flux", "1", "httpserver", "http", "server"]),
+        ("the of and", []),
+        ("name:* AND (((", ["name"]),
+        ("' OR 1=1; --", ["1"]),
+        ("图像 生成", ["图像", "生成"]),
+        ("صورة", ["صورة"]),
+        ("🎨 !!!", []),
+        ("snake_case_word", ["snake", "case", "word"]),
+    ],
+)
+def test_a_text_becomes_its_distinct_terms(text: str, terms: list[str]) -> None:
+    assert analyse(text) == terms
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(artifacts, texts)
+def test_impacts_add_up_to_the_scores_of_whoosh(
+    tmp_path_factory: pytest.TempPathFactory, made: list[dict[str, object]], need: str
+) -> None:
+    named = [
+        {**each, "slug": f"a{number}", "type": "model"}
+        for number, each in enumerate(made)
+    ]
+    catalog = to_catalog(named)
+    folder = tmp_path_factory.mktemp("keyword") / "index"
+    compiled = build(catalog, folder).score(analyse(need))
+    expected = np.zeros(catalog.capability_count)
+    index = whoosh_index.open_dir(str(folder / "whoosh"))
+    with index.searcher(weighting=keyword.BM25) as searcher:
+        for hit in searcher.search(keyword.query(analyse(need)), limit=None):
+            expected[int(hit["capability"])] = hit.score
+    np.testing.assert_allclose(compiled, expected, atol=1e-4)
+
+
+def test_an_unknown_term_has_no_postings(catalog: Catalog, tmp_path: Path) -> None:
+    rows, impacts = build(catalog, tmp_path / "index").postings("zeppelin")
+    assert len(rows) == len(impacts) == 0
+
+
+def test_each_field_is_found(tmp_path: Path) -> None:
+    fields = {
+        "name": "Alpha",
+        "tags": ["golf"],
+        "capabilities": [
+            {
+                "name": "bravo",
+                "description": "charlie",
+                "unique": "delta",
+                "intents": ["echo"],
+            }
+        ],
+    }
+    catalog = to_catalog([{**fields, "slug": "x", "type": "model"}])
+    index = build(catalog, tmp_path / "index")
+    for word in ("alpha", "bravo", "charlie", "delta", "echo", "golf"):
+        assert index.score(analyse(word)).tolist()[0] > 0
+    assert index.score(analyse("foxtrot")).tolist() == [0]
+
+
+def test_progress_counts_every_capability(catalog: Catalog, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    seen: list[int] = []
+    tick: Callable[[int], None] = seen.append
+    keyword.build(catalog, folder, tick)
+    assert sum(seen) == catalog.capability_count

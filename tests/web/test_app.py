@@ -1,0 +1,203 @@
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from index.builder import build
+from index.catalog import Catalog
+from index.home import Home
+from tests.conftest import ARTIFACTS, HashingEncoder, to_catalog
+from web.app import create_app
+from web.current import CurrentEngine
+from web.settings import Settings
+
+
+@pytest.fixture
+def follower(built: Home, settings: Settings) -> Iterator[CurrentEngine]:
+    engine = CurrentEngine(settings)
+    yield engine
+    engine().generation.close()
+
+
+@pytest.fixture
+def client(follower: CurrentEngine) -> FlaskClient:
+    return create_app(follower).test_client()
+
+
+def test_a_search_has_the_fields_of_the_contract(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/search?q=grounded+captioning&explain=1&limit=2").json
+    assert answer is not None
+    assert set(answer) == {
+        "query", "need", "matchId", "total", "facets", "matches", "generation", "tookMs"
+    }  # fmt: skip
+    assert answer["query"] == answer["need"]["topic"] == "grounded captioning"
+    assert answer["need"]["constraints"] == []
+    assert len(answer["matches"]) == 2
+    hit = answer["matches"][0]
+    assert set(hit["artifact"]) == {
+        "slug", "name", "type", "url", "provider", "summary", "license", "pricing",
+        "rank", "pageUrl",
+    }  # fmt: skip
+    assert hit["artifact"]["pricing"] == {"model": "open_source", "free": True}
+    assert set(hit["capabilities"][0]) == {
+        "id", "name", "description", "matchScore", "highlights"
+    }  # fmt: skip
+    assert hit["capabilities"][0]["highlights"][0] == {
+        "field": "name", "text": "Grounded captioning", "spans": [[0, 8], [9, 19]]
+    }  # fmt: skip
+    assert hit["explanation"]["value"] == hit["score"]
+    assert any("Grounded captioning" in sentence for sentence in hit["why"])
+
+
+def test_unknown_values_are_null_not_zero(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/search?q=speech+recognition").json
+    assert answer is not None
+    artifact = answer["matches"][0]["artifact"]
+    assert artifact["license"] is None
+    assert artifact["pricing"] is None
+    assert artifact["rank"] is None
+    assert answer["matches"][0]["confidence"] is None
+
+
+def test_pages_of_hits_neither_repeat_nor_skip(client: FlaskClient) -> None:
+    slugs = []
+    for offset in range(4):
+        url = f"/api/v1/search?q=picture+database&limit=1&offset={offset}"
+        answer = client.get(url).json
+        assert answer is not None
+        slugs += [hit["artifact"]["slug"] for hit in answer["matches"]]
+    assert sorted(slugs) == sorted(each["slug"] for each in ARTIFACTS)
+
+
+def test_types_can_be_repeated(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/search?q=picture&type=app&type=mcp").json
+    assert answer is not None
+    assert set(answer["facets"]["type"]) == {"app", "mcp"}
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "detail"),
+    [
+        ("/api/v1/search", 400, "q: field required"),
+        ("/api/v1/search?q=x", 400, "at least 2 characters"),
+        ("/api/v1/search?q=%00%00%00", 400, "at least 2 characters"),
+        ("/api/v1/search?q=xy&limit=0", 400, "limit: input should be greater"),
+        ("/api/v1/search?q=xy&limit=51&offset=-1", 400, "offset: input should be gre"),
+        ("/api/v1/search?q=xy&type=toaster", 400, "no artifact has the type"),
+        ("/api/v1/artifacts/nobody", 404, "no artifact has the slug 'nobody'"),
+        ("/api/v1/nothing", 404, "not found"),
+    ],
+)
+def test_an_error_is_a_problem_that_says_what_to_do(
+    client: FlaskClient, url: str, status: int, detail: str
+) -> None:
+    response = client.get(url)
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    assert response.json is not None
+    assert response.json["status"] == status
+    assert detail in response.json["detail"]
+
+
+def test_another_method_is_a_problem(client: FlaskClient) -> None:
+    response = client.post("/api/v1/search")
+    assert response.status_code == 405
+    assert response.content_type == "application/problem+json"
+
+
+def test_an_artifact_is_given_whole(client: FlaskClient) -> None:
+    artifact = client.get("/api/v1/artifacts/kosmos-2").json
+    assert artifact is not None
+    assert artifact["capabilities"][0]["vsAlternatives"]
+    assert artifact["evidence"]["deployment"]["source"] == "https://example.org/card"
+    assert artifact["signals"][0]["asOf"] == "2026-08-21"
+
+
+def test_health_and_readiness(client: FlaskClient) -> None:
+    assert client.get("/healthz").json == {"status": "ok"}
+    ready = client.get("/readyz").json
+    assert ready == {"status": "ready", "generation": "000001"}
+
+
+def test_the_first_page_has_the_search_box(client: FlaskClient) -> None:
+    for url in ("/", "/search", "/search?q="):
+        page = client.get(url)
+        assert page.status_code == 200
+        assert 'type="search"' in page.text
+        assert "4 models" in page.text
+
+
+def test_results_mark_what_matched(client: FlaskClient) -> None:
+    page = client.get("/search?q=grounded+captioning&limit=1").text
+    assert "<mark>Grounded</mark> <mark>captioning</mark>" in page
+    assert "/artifact/kosmos-2" in page
+    assert "offset=1" in page
+
+
+def test_a_page_without_hits_says_so(client: FlaskClient) -> None:
+    page = client.get("/search?q=picture&type=benchmark").text
+    assert "Nothing here meets this need" in page
+
+
+def test_an_artifact_has_a_page(client: FlaskClient) -> None:
+    page = client.get("/artifact/kosmos-2").text
+    for part in (
+        "Kosmos-2",
+        "Grounded captioning",
+        "https://example.org/card",
+        "Limit",
+    ):
+        assert part in page
+    assert client.get("/artifact/nobody").status_code == 404
+
+
+def test_an_error_of_a_page_is_a_page(client: FlaskClient) -> None:
+    response = client.get("/search?q=x")
+    assert response.status_code == 400
+    assert response.content_type.startswith("text/html")
+    assert "at least 2 characters" in response.text
+
+
+def test_what_a_person_types_is_never_markup(client: FlaskClient) -> None:
+    page = client.get("/search?q=<script>alert(1)</script>").text
+    assert "<script>" not in page
+    policy = client.get("/").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_fault_of_the_engine_is_told_without_its_trace(
+    follower: CurrentEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("secret")
+
+    client = create_app(broken).test_client()  # type: ignore[arg-type]  # on purpose
+    response = client.get("/api/v1/search?q=anything")
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_switch_is_followed_and_requests_under_way_keep_theirs(
+    built: Home, settings: Settings
+) -> None:
+    follower = CurrentEngine(settings, look_every_s=0)
+    under_way = follower()
+    build(to_catalog(ARTIFACTS[:2]), HashingEncoder(), built)
+    assert follower().generation.id == "000002"
+    assert len(follower().catalog) == 2
+    assert len(under_way.catalog) == 4
+
+
+def test_a_switch_to_a_generation_that_cannot_be_opened_keeps_the_old_one(
+    built: Home,
+    catalog: Catalog,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # The default encoder is asked for whatever built the generation: another one here.
+    follower = CurrentEngine(settings, look_every_s=0)
+    build(catalog, HashingEncoder("other"), built)
+    assert follower().generation.id == "000001"
+    assert "still on 000001" in caplog.text

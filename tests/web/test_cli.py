@@ -1,0 +1,244 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from index.errors import MismatchError
+from index.home import Home
+from tests.conftest import ARTIFACTS, HashingEncoder, to_jsonl
+from web.settings import Settings, open_engine
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def built(instead: Run, catalog_file: Path) -> None:
+    assert instead("build", "--catalog", catalog_file).exit_code == 0
+
+
+def as_json(result: Result) -> Any:
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def refusal(result: Result, exit_code: int) -> str:
+    """Return the one line of a refused command."""
+    assert result.exit_code == exit_code
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_a_build_says_what_it_built(instead: Run, catalog_file: Path) -> None:
+    result = instead("build", "--catalog", catalog_file)
+    assert result.stdout.startswith(
+        "generation 000001: 4 artifacts, 6 capabilities, 12 of 12 passages encoded"
+    )
+    assert "passages 12/12" in result.stderr
+    again = as_json(instead("build", "--catalog", catalog_file, "--json"))
+    assert again["id"] == "000002"
+    assert again["encoded"] == 0
+    assert again["current"] is True
+
+
+def test_several_files_and_folders_are_one_catalogue(
+    instead: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    one = to_jsonl(ARTIFACTS[:1], tmp_path / "one.jsonl")
+    to_jsonl(ARTIFACTS[1:], tmp_path / "folder" / "rest.jsonl")
+    folder = tmp_path / "folder"
+    build = instead("build", "--catalog", one, "--catalog", folder, "--json")
+    assert as_json(build)["artifacts"] == 4
+
+
+@pytest.mark.usefixtures("built")
+def test_a_search_names_artifact_and_capability(instead: Run) -> None:
+    result = instead("search", "grounded captioning", "-k", "2")
+    assert result.exit_code == 0
+    assert " 1  Kosmos-2  model · Microsoft · MIT" in result.stdout
+    assert "Grounded captioning: Describes an image." in result.stdout
+    assert "2 of 4 artifacts, generation 000001" in result.stdout
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+    assert result.stderr == ""
+
+
+@pytest.mark.usefixtures("built")
+def test_an_explained_search_shows_the_sum(instead: Run) -> None:
+    result = instead("search", "grounded captioning", "--explain")
+    assert "the term 'caption'" in result.stdout
+    content = as_json(instead("search", "grounded captioning", "--explain", "--json"))
+    tree = content["matches"][0]["explanation"]
+    assert tree["value"] == content["matches"][0]["score"]
+    assert len(tree["parts"]) == 2
+
+
+@pytest.mark.usefixtures("built")
+def test_a_search_of_a_type_gives_only_that(instead: Run) -> None:
+    found = as_json(instead("search", "picture", "--type", "app", "--json"))
+    assert [hit["artifact"]["type"] for hit in found["matches"]] == ["app"]
+    none = instead("search", "picture", "--type", "benchmark")
+    assert none.exit_code == 1
+    assert "Nothing here meets" in none.stdout
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize(
+    ("need", "why"),
+    [
+        ("", "at least 2 characters"),
+        ("x" * 501, "at most 500 characters"),
+        ("word " * 10_000, "at most 500 characters"),
+        ("?!...", "has words"),
+        ("🎨", "at least 2 characters"),
+        ("🎨🎨", "has words"),
+    ],
+)
+def test_a_need_that_cannot_be_searched_for_is_wrong_usage(
+    instead: Run, need: str, why: str
+) -> None:
+    assert why in refusal(instead("search", need), 2)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize(
+    "need",
+    ["the and of", "图像 描述", "صورة", "name:* AND (((", "'; DROP TABLE x;--", "a\tb"],
+)
+def test_any_words_are_answered(instead: Run, need: str) -> None:
+    result = instead("search", need)
+    assert result.exit_code in (0, 1)
+    assert result.stderr == ""
+
+
+def test_a_search_before_any_build_builds_the_shipped_catalogue(instead: Run) -> None:
+    result = instead("search", "grounded captioning on edge device")
+    assert "building the shipped catalogue" in result.stderr
+    assert result.exit_code == 0
+    assert "kosmos-2-patch14-224" in result.stdout
+
+
+@pytest.mark.usefixtures("built")
+def test_an_artifact_is_shown_whole(instead: Run) -> None:
+    text = instead("show", "kosmos-2").stdout
+    for part in (
+        "Kosmos-2",
+        "1,000  as of 2026-08-21",
+        "Limit: Images",
+        "1660000000.0",
+    ):
+        assert part in text
+    content = as_json(instead("show", "kosmos-2", "--json"))
+    assert content["capabilities"][0]["vsAlternatives"]
+    assert content["facts"]["deployment"] == ["self_hosted"]
+    assert "meta" not in content
+    assert "never shown" not in text
+
+
+@pytest.mark.usefixtures("built")
+def test_an_unknown_slug_is_not_found(instead: Run) -> None:
+    assert "'nobody'" in refusal(instead("show", "nobody"), 1)
+
+
+def test_validating_lists_all_faults(instead: Run, tmp_path: Path) -> None:
+    bad = to_jsonl([{**ARTIFACTS[0], "type": "x"}] * 1000, tmp_path / "bad.jsonl")
+    result = instead("catalog", "validate", bad)
+    assert result.exit_code == 1
+    assert result.stdout.count("type: should be") == 1000
+    assert "0 artifacts, 1000 faults, 0 warnings" in result.stdout
+    found = instead("catalog", "validate", bad, "--json")
+    assert len(json.loads(found.stdout)["faults"]) == 1000
+
+
+def test_validating_warns_of_fields_nobody_reads(instead: Run, tmp_path: Path) -> None:
+    odd = to_jsonl([{**ARTIFACTS[0], "licence": "MIT"}], tmp_path / "odd.jsonl")
+    result = instead("catalog", "validate", odd)
+    assert result.exit_code == 0
+    assert f"{odd}:1: licence: is not a field" in result.stdout
+
+
+@pytest.mark.usefixtures("built")
+def test_a_refused_catalogue_leaves_the_generation_in_use(
+    instead: Run, tmp_path: Path, home: Home
+) -> None:
+    bad = to_jsonl([{**ARTIFACTS[0], "type": "x", "name": 1}], tmp_path / "bad.jsonl")
+    result = instead("build", "--catalog", bad)
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 3
+    assert "refused: 2 faults" in result.stderr
+    missing = instead("build", "--catalog", tmp_path / "missing.jsonl")
+    assert missing.exit_code == 2
+    assert home.ids() == ["000001"]
+
+
+@pytest.mark.parametrize("command", [["show", "x"], ["generations"], ["verify"]])
+def test_a_command_before_any_build_says_how_to_build(
+    instead: Run, command: list[str]
+) -> None:
+    assert "nothing has been built" in refusal(instead(*command), 1)
+
+
+@pytest.mark.usefixtures("built")
+def test_generations_are_listed_verified_and_undone(
+    instead: Run, catalog_file: Path, home: Home
+) -> None:
+    instead("build", "--catalog", catalog_file)
+    lines = instead("generations").stdout.splitlines()
+    assert [line[:8] for line in lines] == ["  000001", "* 000002"]
+    assert instead("rollback").stdout == "generation 000001 is in use\n"
+    listed = as_json(instead("generations", "--json"))
+    assert [each["current"] for each in listed] == [True, False]
+    assert as_json(instead("rollback", "000002", "--json"))["id"] == "000002"
+    assert "no generation '000009'" in refusal(instead("rollback", "000009"), 1)
+    assert instead("verify").stdout.count("is intact") == 2
+    (home.folder("000001") / "vectors.faiss").write_bytes(b"")
+    damaged = instead("verify")
+    assert damaged.exit_code == 1
+    assert "000001 is damaged: vectors.faiss" in damaged.stdout
+    (home.folder("000001") / "manifest.json").unlink()
+    assert "manifest.json" in instead("generations").stderr
+
+
+@pytest.mark.usefixtures("built")
+def test_a_damaged_generation_is_refused_by_name(instead: Run, home: Home) -> None:
+    (home.folder("000001") / "catalog.jsonl").unlink()
+    line = refusal(instead("search", "captioning"), 1)
+    assert "generation 000001 is damaged: catalog.jsonl" in line
+
+
+@pytest.mark.usefixtures("built")
+def test_needs_of_another_encoder_are_refused(settings: Settings) -> None:
+    other = Settings(settings.home, "other", lambda setting: HashingEncoder("other"))
+    with pytest.raises(MismatchError, match=r"was built by hashing.*INSTEAD_ENCODER"):
+        open_engine(other)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["search"], ["search", "x y", "-k", "0"], ["search", "x y", "--type", "toaster"],
+     ["nonsense"], ["serve", "--port", "99999"]],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2(instead: Run, command: list[str]) -> None:
+    result = instead(*command)
+    assert result.exit_code == 2
+    assert "Usage" in result.stderr
+
+
+def test_home_can_be_given_to_every_command(
+    instead: Run, catalog_file: Path, tmp_path: Path, home: Home
+) -> None:
+    other = tmp_path / "other"
+    instead("build", "--home", other, "--catalog", catalog_file)
+    assert Home(other).ids() == ["000001"]
+    assert home.ids() == []
+
+
+def test_settings_come_from_the_environment(tmp_path: Path) -> None:
+    environ = {"INSTEAD_HOME": str(tmp_path), "INSTEAD_ENCODER": "folder"}
+    assert Settings.read(environ).home == tmp_path
+    assert Settings.read(environ).encoder == "folder"
+    assert Settings.read({}).home.name == "instead"
+    assert Settings.read({}).encoder is None

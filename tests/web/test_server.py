@@ -1,0 +1,51 @@
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from index.home import Home
+
+SERVE = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from tests.conftest import HashingEncoder
+from web.cli import main
+from web.settings import Settings
+settings = Settings(Path({home!r}), None, lambda setting: HashingEncoder())
+main(["serve", "--port", "{port}"], obj=settings)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork")
+def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = SERVE.format(tests=str(Path.cwd()), home=str(built.path), port=port)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == f"Serving on http://127.0.0.1:{port}\n"
+        url = f"http://127.0.0.1:{port}/api/v1/search?q=grounded+captioning"
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=5) as response:
+                    answer = json.load(response)
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the server never answered"
+                time.sleep(0.1)
+        assert answer["matches"][0]["artifact"]["slug"] == "kosmos-2"
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        process.stdout.close()

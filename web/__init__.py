@@ -1,0 +1,1 @@
+"""The two faces of the engine: the command line and HTTP."""

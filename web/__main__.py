@@ -1,0 +1,5 @@
+"""`python -m web` is `instead`."""
+
+from web.cli import main
+
+main()

@@ -1,0 +1,77 @@
+"""The JSON API, version 1."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from search.engine import Engine
+from search.need import Need
+from web import payload
+
+
+class SearchQuery(BaseModel):
+    """Parameters of a search."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    q: str
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    type: list[str] = []
+    explain: bool = False
+    source: Annotated[str, Field(max_length=100)] | None = None
+
+
+def search_query() -> SearchQuery:
+    """Return the request's parameters; BadRequest naming each that is wrong."""
+    given: dict[str, Any] = {
+        name: value for name, value in request.args.items() if name != "type"
+    }
+    try:
+        return SearchQuery(**given, type=request.args.getlist("type"))
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}"
+            for each in error.errors(include_url=False)
+        )
+        raise BadRequest("; ".join(faults)) from error
+
+
+def answer(engine: Engine, asked: SearchQuery) -> payload.JSON:
+    """Return the JSON of one answered search."""
+    started = time.perf_counter()
+    need = Need.read(asked.q, asked.type)
+    found = engine.search(need, asked.limit, asked.offset)
+    took_ms = (time.perf_counter() - started) * 1000
+    return payload.answer(found, took_ms, explain=asked.explain)
+
+
+def blueprint(engine: Callable[[], Engine]) -> Blueprint:
+    """Return the API over whatever engine `engine` gives at the time."""
+    api = Blueprint("api", __name__)
+
+    @api.get("/api/v1/search")
+    def search() -> Response:
+        """Answer a need with ranked artifacts."""
+        return jsonify(answer(engine(), search_query()))
+
+    @api.get("/api/v1/artifacts/<slug>")
+    def artifact(slug: str) -> Response:
+        """Return everything known of one artifact."""
+        return jsonify(payload.artifact(engine().catalog[slug]))
+
+    @api.get("/healthz")
+    def healthz() -> Response:
+        """Say that the process lives."""
+        return jsonify({"status": "ok"})
+
+    @api.get("/readyz")
+    def readyz() -> Response:
+        """Say which generation answers."""
+        return jsonify({"status": "ready", "generation": engine().generation.id})
+
+    return api

@@ -1,0 +1,256 @@
+"""The command line: `instead`."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from index.artifact import TYPES
+from index.errors import CatalogError, EngineError, NoGenerationError
+from index.generation import Manifest, verify
+from index.home import Home
+from index.source import parse
+from search.engine import Engine
+from search.need import Need
+from web import payload, progress, terminal
+from web.errors import status
+from web.settings import Settings, build_generation, open_engine
+
+Paths = tuple[Path, ...]
+
+
+class Commands(click.Group):
+    """Commands whose deliberate errors end in one clear line and their exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a deliberate error is printed, and sets the exit status."""
+        try:
+            return super().invoke(ctx)
+        except CatalogError as error:
+            for fault in error.faults:
+                click.echo(fault, err=True)
+            count = len(error.faults)
+            click.echo(f"instead: the catalogue is refused: {count} faults", err=True)
+            ctx.exit(status(error).exit)
+        except EngineError as error:
+            click.echo(f"instead: {error}", err=True)
+            ctx.exit(status(error).exit)
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--home` and `--json`; it gets them as `settings`, `as_json`."""
+
+    @click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        help="Where the indexes live. [default: $INSTEAD_HOME, else the user's data]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @click.pass_obj
+    @wraps(command)
+    def with_settings(
+        settings: Settings | None, /, home: Path | None, **given: Any
+    ) -> Any:
+        settings = settings or Settings.read()
+        if home is not None:
+            settings = Settings(home, settings.encoder, settings.find)
+        return command(settings=settings, **given)
+
+    return with_settings
+
+
+def show_result(content: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """Print `content` as JSON, or `lines` for people."""
+    if as_json:
+        click.echo(json.dumps(content, ensure_ascii=False, indent=2))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+def built(settings: Settings, paths: Paths = ()) -> Manifest:
+    """Return the manifest of a new generation, its progress shown."""
+    with progress.shown() as report:
+        return build_generation(settings, paths, report)
+
+
+def engine_or_first_build(settings: Settings) -> Engine:
+    """Return the engine in use; the shipped catalogue is built if there is none."""
+    try:
+        return open_engine(settings)
+    except NoGenerationError:
+        click.echo("Nothing is built yet: building the shipped catalogue.", err=True)
+        built(settings)
+        return open_engine(settings)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="instead")
+def main() -> None:
+    """Find, compare and replace AI artifacts by what they can do."""
+    logging.basicConfig(
+        level=logging.WARNING, format="instead: %(message)s", stream=sys.stderr
+    )
+
+
+@main.command()
+@click.option(
+    "--catalog",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A JSON Lines file or a folder of them. [default: the shipped catalogue]",
+)
+@common
+def build(settings: Settings, paths: Paths, *, as_json: bool) -> None:
+    """Build a new generation offline and switch to it."""
+    started = time.monotonic()
+    manifest = built(settings, paths)
+    seconds = time.monotonic() - started
+    content = payload.generation(manifest, current=True)
+    counts = manifest.counts
+    line = (
+        f"generation {manifest.id}: {counts['artifacts']:,} artifacts, "
+        f"{counts['capabilities']:,} capabilities, {counts['encoded']:,} of "
+        f"{counts['vectors']:,} passages encoded, {seconds:.1f} s"
+    )
+    show_result({**content, "seconds": round(seconds, 3)}, [line], as_json=as_json)
+
+
+@main.command()
+@click.argument("need")
+@click.option("-k", "k", type=click.IntRange(1, 50), default=10, show_default=True)
+@click.option(
+    "--type", "types", multiple=True, type=click.Choice(TYPES), metavar="TYPE",
+    help=f"Only artifacts of this type, repeatable: {', '.join(TYPES)}.",
+)  # fmt: skip
+@click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
+@common
+def search(
+    settings: Settings,
+    need: str,
+    k: int,
+    types: tuple[str, ...],
+    *,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Rank artifacts for a NEED, such as "grounded captioning on edge device"."""
+    asked = Need.read(need, types)
+    with engine_or_first_build(settings) as engine:
+        started = time.perf_counter()
+        found = engine.search(asked, k)
+        took_ms = (time.perf_counter() - started) * 1000
+    content = payload.answer(found, took_ms, explain=explain)
+    show_result(content, terminal.answer(content), as_json=as_json)
+    if not found.hits:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("slug")
+@common
+def show(settings: Settings, slug: str, *, as_json: bool) -> None:
+    """Show everything known of one artifact."""
+    with open_engine(settings) as engine:
+        content = payload.artifact(engine.catalog[slug])
+    show_result(content, terminal.artifact(content), as_json=as_json)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@common
+def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
+    """Serve web pages and the JSON API until interrupted."""
+    from web import server
+    from web.app import create_app
+    from web.current import CurrentEngine
+
+    engine_or_first_build(settings).generation.close()
+    address = f"http://{host}:{port}"
+    show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
+    sys.stdout.flush()
+    server.run(lambda: create_app(CurrentEngine(settings)), host, port)
+
+
+@main.group()
+def catalog() -> None:
+    """Work with catalogue files."""
+
+
+@catalog.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@common
+def validate(settings: Settings, path: Path, *, as_json: bool) -> None:
+    """List all faults of a catalogue; exit 1 if there are any."""
+    entries, faults = parse([path])
+    warnings = [
+        f"{each.place}: {field}: is not a field of the format; nobody reads it"
+        for each in entries
+        for field in each.unread
+    ]
+    verdict = (
+        f"{len(entries)} artifacts, {len(faults)} faults, {len(warnings)} warnings"
+    )
+    lines = [*faults, *(f"{each} (warning)" for each in warnings), verdict]
+    content = {"artifacts": len(entries), "faults": faults, "warnings": warnings}
+    show_result(content, lines, as_json=as_json)
+    if faults:
+        sys.exit(1)
+
+
+@main.command()
+@common
+def generations(settings: Settings, *, as_json: bool) -> None:
+    """List the generations that are kept; * marks the one in use."""
+    home = Home(settings.home)
+    content = []
+    for id_ in home.ids():
+        try:
+            manifest = Manifest.load(home.folder(id_))
+        except EngineError as error:
+            click.echo(f"instead: {error}", err=True)
+            continue
+        content.append(payload.generation(manifest, current=id_ == home.current()))
+    show_result(content, terminal.generations(content), as_json=as_json)
+    if not content:
+        raise NoGenerationError(f"nothing has been built under {home.path} yet")
+
+
+@main.command()
+@click.argument("id_", metavar="[ID]", required=False)
+@common
+def rollback(settings: Settings, id_: str | None, *, as_json: bool) -> None:
+    """Go back to the generation before the one in use, or to ID."""
+    manifest = Home(settings.home).rollback(id_)
+    content = payload.generation(manifest, current=True)
+    show_result(content, [f"generation {manifest.id} is in use"], as_json=as_json)
+
+
+@main.command(name="verify")
+@common
+def verify_all(settings: Settings, *, as_json: bool) -> None:
+    """Check every checksum of every generation; exit 1 if one differs."""
+    home = Home(settings.home)
+    if not home.ids():
+        raise NoGenerationError(f"nothing has been built under {home.path} yet")
+    content = []
+    for id_ in home.ids():
+        try:
+            verify(home.folder(id_))
+            content.append({"id": id_, "intact": True, "problem": None})
+        except EngineError as error:
+            content.append({"id": id_, "intact": False, "problem": str(error)})
+    lines = [
+        each["problem"] or f"generation {each['id']} is intact" for each in content
+    ]
+    show_result(content, map(str, lines), as_json=as_json)
+    if not all(each["intact"] for each in content):
+        sys.exit(1)

@@ -1,0 +1,50 @@
+"""The engine of the generation in use, following each switch."""
+
+import logging
+import threading
+import time
+
+from index.errors import EngineError
+from index.home import Home
+from search.engine import Engine
+from web.settings import Settings, open_engine
+
+logger = logging.getLogger(__name__)
+
+
+class CurrentEngine:
+    """Gives requests the engine in use; one under way keeps the one it began with."""
+
+    def __init__(self, settings: Settings, look_every_s: float = 1.0) -> None:
+        """Open the engine in use; GenerationError if there is none.
+
+        A request looks for a switch when the last look is `look_every_s` ago.
+        """
+        self._look_every_s = look_every_s
+        self._settings = settings
+        self._home = Home(settings.home)
+        self._lock = threading.Lock()
+        self._engine = open_engine(settings)
+        self._named = self._home.current()
+        self._next_look = time.monotonic() + look_every_s
+
+    def __call__(self) -> Engine:
+        """Return the engine of the generation in use, opened anew after a switch.
+
+        A generation that cannot be opened is reported once and the old one kept. The
+        old engine's files stay until the last request that holds it has ended.
+        """
+        if time.monotonic() < self._next_look or not self._lock.acquire(blocking=False):
+            return self._engine
+        try:
+            self._next_look = time.monotonic() + self._look_every_s
+            named = self._home.current()
+            if named != self._named:
+                self._named = named
+                self._engine = open_engine(self._settings)
+                logger.info("switched generation=%s", self._engine.generation.id)
+        except EngineError as error:
+            logger.warning("still on %s: %s", self._engine.generation.id, error)
+        finally:
+            self._lock.release()
+        return self._engine

@@ -1,0 +1,30 @@
+"""What each deliberate error is to a shell and to an HTTP client."""
+
+from typing import NamedTuple
+
+from index import errors
+
+
+class Status(NamedTuple):
+    """A process's exit status, an HTTP status, and the error's short title."""
+
+    exit: int
+    http: int
+    title: str
+
+
+STATUSES: dict[type[errors.EngineError], Status] = {
+    errors.CatalogError: Status(2, 422, "The catalogue is refused"),
+    errors.NeedError: Status(2, 400, "The need cannot be searched for"),
+    errors.UnknownArtifactError: Status(1, 404, "There is no such artifact"),
+    errors.EncoderError: Status(1, 503, "The encoder is not available"),
+    errors.NoGenerationError: Status(1, 503, "There is no such generation"),
+    errors.DamagedError: Status(1, 503, "The generation is damaged"),
+    errors.MismatchError: Status(1, 503, "The generation does not fit"),
+    errors.StorageError: Status(1, 503, "The disk refuses"),
+}
+
+
+def status(error: errors.EngineError) -> Status:
+    """Return the status of `error`; every concrete class has one."""
+    return STATUSES[type(error)]

@@ -1,0 +1,164 @@
+"""Types of the engine as the JSON of the API: the one module that knows both."""
+
+import uuid
+from typing import Any
+
+from index.artifact import Artifact, Capability
+from index.generation import Manifest
+from search.engine import Answer, Hit, Match
+from search.explanation import Explanation
+from search.highlight import highlights
+from search.need import Need
+
+JSON = dict[str, Any]
+
+
+def camel(name: str) -> str:
+    """Return a snake-case name as camelCase."""
+    head, *tail = name.split("_")
+    return head + "".join(part.title() for part in tail)
+
+
+def camelled(value: Any) -> Any:
+    """Return `value` with the keys of all its objects as camelCase."""
+    if isinstance(value, dict):
+        return {camel(key): camelled(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [camelled(each) for each in value]
+    return value
+
+
+def answer(found: Answer, took_ms: float, *, explain: bool) -> JSON:
+    """Return the answer to a search, as the API and `instead search --json` give it."""
+    return {
+        "query": found.need.text,
+        "need": need(found.need),
+        "matchId": uuid.uuid4().hex,
+        "total": found.total,
+        "facets": {"type": found.types},
+        "matches": [hit(each, found.need, explain=explain) for each in found.hits],
+        "generation": found.generation,
+        "tookMs": round(took_ms, 2),
+    }
+
+
+def need(asked: Need) -> JSON:
+    """Return what was understood of a need."""
+    return {
+        "topic": asked.topic,
+        "types": sorted(asked.types),
+        "constraints": [],
+        "exclusions": [],
+        "anchors": [],
+    }
+
+
+def hit(found: Hit, asked: Need, *, explain: bool) -> JSON:
+    """Return one hit; `confidence` and `rank` are null while nothing measures them."""
+    content = {
+        "position": found.position,
+        "artifact": summary(found.artifact),
+        "score": found.score,
+        "confidence": None,
+        "capabilities": [match(each, asked) for each in found.matches],
+        "constraints": [],
+        "why": why(found),
+    }
+    if explain:
+        content["explanation"] = explanation(found.matches[0].explanation)
+    return content
+
+
+def summary(artifact: Artifact) -> JSON:
+    """Return an artifact as a hit shows it."""
+    return {
+        "slug": artifact.slug,
+        "name": artifact.name,
+        "type": artifact.type,
+        "url": artifact.url,
+        "provider": artifact.provider,
+        "summary": artifact.summary,
+        "license": artifact.license,
+        "pricing": pricing(artifact),
+        "rank": None,
+        "pageUrl": f"/artifact/{artifact.slug}",
+    }
+
+
+def pricing(artifact: Artifact) -> JSON | None:
+    """Return an artifact's pricing, unknown parts left out."""
+    if artifact.pricing is None:
+        return None
+    content: JSON = camelled(artifact.pricing.model_dump(exclude_none=True))
+    return content
+
+
+def match(found: Match, asked: Need) -> JSON:
+    """Return a capability that matched, with what of it is in the need's words."""
+    return {
+        "id": found.capability.id,
+        "name": found.capability.name,
+        "description": found.capability.description,
+        "matchScore": found.score,
+        "highlights": [
+            {"field": each.field, "text": each.text, "spans": [*map(list, each.spans)]}
+            for each in highlights(asked.topic, found.capability)
+        ],
+    }
+
+
+def why(found: Hit) -> list[str]:
+    """Return the sentences that say why `found` is shown."""
+    best = found.matches[0]
+    shares = {part.text: part for part in best.explanation.parts}
+    sentences = [f"Its capability \u201c{best.capability.name}\u201d matches best."]
+    for text, part in shares.items():
+        if part.value > 0:
+            share = part.value / best.score
+            sentences.append(f"{share:.0%} of its score is {text}.")
+    return sentences
+
+
+def explanation(tree: Explanation) -> JSON:
+    """Return an explanation tree; the values of its leaves add up to the root's."""
+    content: JSON = {"value": tree.value, "text": tree.text}
+    if tree.parts:
+        content["parts"] = [explanation(part) for part in tree.parts]
+    return content
+
+
+def artifact(found: Artifact) -> JSON:
+    """Return everything known of an artifact; what is unknown is left out."""
+    content = found.model_dump(mode="json", exclude={"meta"}, exclude_defaults=True)
+    evidence = content.pop("evidence", {})
+    facts = content.pop("facts", {})
+    return {
+        **camelled(content),
+        "facts": camelled(facts),
+        "evidence": camelled(evidence),
+        "rank": None,
+        "pageUrl": f"/artifact/{found.slug}",
+    }
+
+
+def capability(found: Capability) -> JSON:
+    """Return everything known of a capability."""
+    content: JSON = camelled(found.model_dump(mode="json", exclude_defaults=True))
+    return content
+
+
+def generation(manifest: Manifest, *, current: bool) -> JSON:
+    """Return a generation as `instead generations` lists it."""
+    return {
+        "id": manifest.id,
+        "current": current,
+        "created": manifest.created,
+        "encoder": manifest.encoder["name"],
+        "bytes": sum(each["bytes"] for each in manifest.files.values()),
+        **manifest.counts,
+    }
+
+
+def problem(status: int, title: str, detail: str) -> JSON:
+    """Return an error as RFC 9457 wants it; `detail` says what to do."""
+    return {"type": "about:blank", "status": status, "title": title, "detail": detail}

@@ -1,0 +1,41 @@
+"""The server that runs the application until it is told to stop."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+THREADS = 4
+"""One process holds one copy of index and model; encoder and FAISS release the GIL."""
+
+
+def run(make: Callable[[], Flask], host: str, port: int) -> None:
+    """Serve on `host` and `port`: gunicorn, or waitress where a process cannot fork."""
+    if sys.platform == "win32":
+        from waitress import serve
+
+        serve(make(), host=host, port=port, threads=THREADS)
+        return
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
+        def load_config(self) -> None:
+            options: dict[str, Any] = {
+                "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+                "workers": 1,
+                "threads": THREADS,
+                "worker_class": "gthread",
+                "loglevel": "warning",
+                "timeout": 60,
+                "graceful_timeout": 10,
+                "control_socket_disable": True,
+            }
+            for name, value in options.items():
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            return make()
+
+    Server().run()

@@ -1,0 +1,81 @@
+"""Settings, read once from the environment and the command line, and what they open."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from index.builder import Progress, build, silent
+from index.encoder import Encoder, NeedEncoder
+from index.errors import MismatchError
+from index.generation import Generation, Manifest
+from index.home import Home
+from index.model import find
+from index.source import read
+from search.engine import Engine
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the indexes live, and which model encodes.
+
+    `encoder` is a setting that `find` turns into an encoder: a folder, a name on the
+    hub with its revision, or None for the default model.
+    """
+
+    home: Path
+    encoder: str | None = None
+    find: Callable[[str | None], Encoder] = find
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Return the settings of INSTEAD_HOME and INSTEAD_ENCODER."""
+        home = environ.get("INSTEAD_HOME") or user_data_path("instead", appauthor=False)
+        return cls(Path(home), environ.get("INSTEAD_ENCODER") or None)
+
+
+def shipped_catalogue() -> Path:
+    """Return the folder of the catalogue that comes with the package."""
+    return Path(str(files("index") / "catalogue"))
+
+
+def build_generation(
+    settings: Settings, paths: tuple[Path, ...] = (), progress: Progress = silent
+) -> Manifest:
+    """Build `paths`, or the shipped catalogue if there are none, and switch to it."""
+    catalog = read(list(paths) or [shipped_catalogue()])
+    encoder = settings.find(settings.encoder)
+    return build(catalog, encoder, Home(settings.home), progress)
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Return the engine of the generation in use; GenerationError if there is none.
+
+    A need must be encoded by the model that encoded the passages: MismatchError if
+    the setting names another.
+    """
+    generation = Home(settings.home).open()
+    try:
+        return Engine(generation, _need_encoder(settings, generation))
+    except BaseException:
+        generation.close()
+        raise
+
+
+def _need_encoder(settings: Settings, generation: Generation) -> NeedEncoder:
+    exported = generation.encoder()
+    if exported and settings.encoder is None:
+        return exported
+    encoder = settings.find(settings.encoder)
+    built_by = generation.manifest.encoder
+    if encoder.digest != built_by["digest"]:
+        message = f"generation {generation.id} was built by {built_by['name']}"
+        message += f" ({built_by['digest'][:12]}), but the encoder set here is"
+        message += f" {encoder.name} ({encoder.digest[:12]})"
+        raise MismatchError(
+            f"{message}; set INSTEAD_ENCODER to that one, or build again"
+        )
+    return exported or encoder

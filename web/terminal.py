@@ -1,0 +1,104 @@
+"""What commands print for people: 80 columns, colour only where a terminal shows it."""
+
+import shutil
+import textwrap
+from collections.abc import Iterator
+
+import click
+
+from web.payload import JSON
+
+MAX_WIDTH = 100
+"""Longer lines read badly however wide the terminal is."""
+
+
+def answer(found: JSON) -> Iterator[str]:
+    """Yield the lines of an answered search."""
+    if not found["matches"]:
+        yield f"Nothing here meets \u201c{found['query']}\u201d."
+        return
+    for hit in found["matches"]:
+        artifact = hit["artifact"]
+        name = click.style(artifact["name"], bold=True)
+        facts = [artifact["type"], artifact["provider"], artifact["license"]]
+        detail = click.style(" \u00b7 ".join(filter(None, facts)), dim=True)
+        yield f"{hit['position']:>2}  {name}  {detail}  {hit['score']:.3f}"
+        best = hit["capabilities"][0]
+        yield from _wrapped(f"{best['name']}: {best['description']}", "    ", 3)
+        yield f"    {click.style('instead show ' + artifact['slug'], dim=True)}"
+        if "explanation" in hit:
+            yield from _tree(hit["explanation"], "    ")
+        yield ""
+    shown, total = len(found["matches"]), found["total"]
+    took = click.style(f"({found['tookMs']:.0f} ms)", dim=True)
+    yield f"{shown} of {total} artifacts, generation {found['generation']} {took}"
+
+
+def artifact(found: JSON) -> Iterator[str]:
+    """Yield the lines that show one artifact."""
+    yield click.style(found["name"], bold=True)
+    facts = [found["type"], found.get("provider"), found.get("license"), found["slug"]]
+    yield click.style(" \u00b7 ".join(filter(None, facts)), dim=True)
+    if "summary" in found:
+        yield from _wrapped(found["summary"], "")
+    for label in ("url", "repository", "family", "updatedAt"):
+        if label in found:
+            yield f"{label:>20}  {found[label]}"
+    for name, value in [*found["facts"].items(), *found.get("pricing", {}).items()]:
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else f"{value}"
+        source = found["evidence"].get(name, {}).get("source", "")
+        yield f"{name:>20}  {shown}  {click.style(source, dim=True)}".rstrip()
+    for signal in found.get("signals", ()):
+        dated = f"as of {signal['asOf']}" if "asOf" in signal else "undated"
+        yield f"{signal['name']:>20}  {signal['value']:,.0f}  {dated}"
+    for each in found["capabilities"]:
+        yield ""
+        yield from _capability(each)
+
+
+LABELS = {
+    "unique": "Unique",
+    "vsAlternatives": "Against others",
+    "bestFor": "Best for",
+    "limitations": "Limit",
+    "requires": "Requires",
+}
+"""What a person reads for a field of a capability."""
+
+
+def _capability(found: JSON) -> Iterator[str]:
+    yield click.style(found["name"], bold=True)
+    yield from _wrapped(found["description"], "  ")
+    for field, label in LABELS.items():
+        texts = found.get(field, [])
+        for text in [texts] if isinstance(texts, str) else texts:
+            yield from _wrapped(f"{label}: {text}", "  ")
+
+
+def generations(found: list[JSON]) -> Iterator[str]:
+    """Yield a line for each generation, the one in use marked."""
+    for each in found:
+        mark = "*" if each["current"] else " "
+        size = f"{each['bytes'] / 1e6:,.0f} MB"
+        counts = (
+            f"{each['artifacts']:,} artifacts, {each['capabilities']:,} capabilities"
+        )
+        yield f"{mark} {each['id']}  {each['created']}  {counts}, {size}"
+
+
+def _wrapped(text: str, indent: str, lines: int | None = None) -> Iterator[str]:
+    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    yield from textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        max_lines=lines,
+        placeholder=" \u2026",
+    )
+
+
+def _tree(node: JSON, indent: str) -> Iterator[str]:
+    yield click.style(f"{indent}{node['value']:+.4f}  {node['text']}", dim=True)
+    for part in node.get("parts", ()):
+        yield from _tree(part, indent + "  ")
