@@ -4,6 +4,7 @@ EngineError
 ├── CatalogError            a catalogue is refused, with all its faults
 ├── EncoderError            the encoder's model cannot be had, or is not what it says
 ├── NeedError               a need that cannot be searched for
+├── JudgementError          judged needs cannot be read, or a run not written
 ├── UnknownArtifactError    no artifact has this slug
 ├── GenerationError         a generation cannot be used
 │   ├── NoGenerationError       nothing is built yet, or none has this id
@@ -32,6 +33,10 @@ class EncoderError(EngineError):
 
 class NeedError(EngineError):
     """A need that cannot be searched for."""
+
+
+class JudgementError(EngineError):
+    """Judged needs cannot be read, or a run cannot be written."""
 
 
 class UnknownArtifactError(EngineError):

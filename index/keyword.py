@@ -172,8 +172,11 @@ def compile_impacts(reader: IndexReader, folder: Path) -> int:
             impacts.append(np.bincount(place, weights=total).astype(np.float32))
     offsets = np.concatenate([[0], np.cumsum([len(each) for each in rows])])
     np.save(folder / "offsets.npy", offsets.astype(np.int64))
-    np.save(folder / "rows.npy", _joined(rows, np.int32))
-    np.save(folder / "impacts.npy", _joined(impacts, np.float32))
+    every_row, every_impact = _joined(rows, np.int32), _joined(impacts, np.float32)
+    totals = np.bincount(every_row, weights=every_impact, minlength=size)
+    np.save(folder / "rows.npy", every_row)
+    np.save(folder / "impacts.npy", every_impact)
+    np.save(folder / "totals.npy", totals)
     (folder / "terms.json").write_text(
         json.dumps({"capabilities": size, "terms": terms}), encoding="utf-8"
     )
@@ -217,6 +220,8 @@ class KeywordIndex:
         self._offsets = np.load(folder / "offsets.npy")
         self._rows = np.load(folder / "rows.npy", mmap_mode="r")
         self._impacts = np.load(folder / "impacts.npy", mmap_mode="r")
+        self.totals: Scores = np.load(folder / "totals.npy")
+        """Each capability's score for a need of all its own terms, each once."""
 
     def postings(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the rows of the capabilities with `term`, ascending, and impacts."""

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.artifact import Artifact, Capability
 from index.encoder import NeedEncoder
 from index.generation import Generation
-from index.hits import rank
+from index.hits import Rows, Scores, rank
 from search.explanation import Explanation
-from search.fusion import factors, fuse
+from search.fusion import factors, fuse, weights
 from search.need import Need
 from search.retriever import KeywordRetriever, Retriever, VectorRetriever
 
@@ -61,6 +62,21 @@ class Answer:
     hits: tuple[Hit, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Capabilities under consideration, by row, with every leg's scores and weight."""
+
+    rows: Rows
+    legs: dict[str, Scores]
+    weights: dict[str, float]
+    factors: dict[str, float]
+
+    @property
+    def scores(self) -> Scores:
+        """The fused scores, each the sum of the legs' scores times their factors."""
+        return fuse(self.legs, self.factors)
+
+
 class Engine:
     """Answers needs from one generation, by all retrievers together."""
 
@@ -81,18 +97,29 @@ class Engine:
         """Close its generation."""
         self.generation.close()
 
+    def candidates(self, need: Need) -> Candidates:
+        """Return the capabilities that any retriever proposes, scored by all."""
+        proposed = {each.name: each.retrieve(need, DEPTH) for each in self.retrievers}
+        rows = np.unique(np.concatenate([each.rows for each in proposed.values()]))
+        legs = {each.name: each.score(need, rows) for each in self.retrievers}
+        shares = weights(
+            {each.name: each.trust(proposed[each.name]) for each in self.retrievers}
+        )
+        return Candidates(rows, legs, shares, factors(legs, shares))
+
+    def artifacts(self, ordered: Rows) -> NDArray[np.int64]:
+        """Return the artifacts of capabilities, each at its best one's place."""
+        owners, first = np.unique(self.catalog.owners[ordered], return_index=True)
+        return owners[np.argsort(first)]
+
     def search(self, need: Need, k: int = 10, offset: int = 0) -> Answer:
         """Return hits `offset` + 1 to `offset` + `k` for `need`, best first.
 
         Ties go by slug. Equal needs on equal generations get equal answers.
         """
-        proposed = [each.retrieve(need, DEPTH).rows for each in self.retrievers]
-        rows = np.unique(np.concatenate(proposed))
-        legs = {each.name: each.score(need, rows) for each in self.retrievers}
-        by = factors(legs)
-        ordered = rank(rows, fuse(legs, by), len(rows)).rows
-        owners, first = np.unique(self.catalog.owners[ordered], return_index=True)
-        ranked = owners[np.argsort(first)]
+        found = self.candidates(need)
+        ordered = rank(found.rows, found.scores, len(found.rows)).rows
+        ranked = self.artifacts(ordered)
         types = Counter(self.catalog.types[ranked].tolist())
         page = ranked[offset : offset + k].tolist()
         return Answer(
@@ -105,7 +132,10 @@ class Engine:
                     position,
                     self.catalog.at(owner),
                     tuple(
-                        Match(self.catalog.capability(row), self.explain(need, row, by))
+                        Match(
+                            self.catalog.capability(row),
+                            self.explain(need, row, found),
+                        )
                         for row in ordered[self.catalog.owners[ordered] == owner][
                             :SHOWN_CAPABILITIES
                         ].tolist()
@@ -115,9 +145,13 @@ class Engine:
             ),
         )
 
-    def explain(self, need: Need, row: int, by: dict[str, float]) -> Explanation:
+    def explain(self, need: Need, row: int, among: Candidates) -> Explanation:
         """Return the score of capability `row` as a tree whose leaves add up to it."""
         parts = tuple(
-            each.explain(need, row).scaled(by[each.name]) for each in self.retrievers
+            replace(
+                own := each.explain(need, row).scaled(among.factors[each.name]),
+                text=f"{own.text} (weight {among.weights[each.name]:.2f} here)",
+            )
+            for each in self.retrievers
         )
         return Explanation.total("score", parts)

@@ -6,11 +6,21 @@ import numpy as np
 
 from index.hits import Scores
 
-WEIGHTS = {"keyword": 0.35, "vector": 0.65}
-"""What each leg adds to the score of the capability it likes best; they sum to 1."""
+
+def weights(trust: Mapping[str, float]) -> dict[str, float]:
+    """Return each leg's share of the trust in all legs; they sum to 1.
+
+    One fixed weight is wrong for every need: the best one of a set of needs lies
+    anywhere from .2 to .7 for the keyword leg. So each leg is judged by its own ranking
+    for this very need, without labels.
+    """
+    total = sum(trust.values())
+    return {name: value / total for name, value in trust.items()}
 
 
-def factors(legs: Mapping[str, Scores]) -> dict[str, float]:
+def factors(
+    legs: Mapping[str, Scores], weights: Mapping[str, float]
+) -> dict[str, float]:
     """Return what each leg's scores are multiplied with before they are added up.
 
     That is the leg's weight divided by its best score for this need. Scores are not
@@ -19,11 +29,25 @@ def factors(legs: Mapping[str, Scores]) -> dict[str, float]:
     2023, doi:10.1145/3596512). A leg that matches nothing counts for nothing.
     """
     best = {name: float(scores.max(initial=0.0)) for name, scores in legs.items()}
-    return {name: WEIGHTS[name] / top if top > 0 else 0.0 for name, top in best.items()}
+    return {name: weights[name] / top if top > 0 else 0.0 for name, top in best.items()}
 
 
-def fuse(legs: Mapping[str, Scores], by: Mapping[str, float]) -> Scores:
+def fuse(legs: Mapping[str, Scores], factors: Mapping[str, float]) -> Scores:
     """Return the sum of the legs' scores, each times its factor; at most 1."""
-    shares = [scores * by[name] for name, scores in legs.items()]
+    shares = [scores * factors[name] for name, scores in legs.items()]
     total: Scores = np.sum(shares, axis=0)
+    return total
+
+
+def reciprocal_rank(legs: Mapping[str, Scores], k: int = 60) -> Scores:
+    """Return plain reciprocal rank fusion, the baseline: the sum of 1 / (k + rank).
+
+    Ranks are from 1, ties by position; a leg gives nothing to what it scores 0
+    (Cormack, Clarke and Buettcher 2009, doi:10.1145/1571941.1572114).
+    """
+    total: Scores = np.zeros(len(next(iter(legs.values()))))
+    for scores in legs.values():
+        ranks = np.empty(len(scores))
+        ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+        total += np.where(scores > 0, 1 / (k + ranks), 0)
     return total

@@ -25,18 +25,21 @@ class Need:
         return self.text
 
     @classmethod
-    def read(cls, text: str, types: Iterable[str] = ()) -> "Need":
+    def read(
+        cls, text: str, types: Iterable[str] = (), limit: int | None = MAX_LENGTH
+    ) -> "Need":
         """Return the need of a person's words; they are prose, never query syntax.
 
         Control characters count as spaces. Raises NeedError for a text that is too
-        short, too long or without a letter or digit, and for an unknown type.
+        short, longer than `limit` or without a letter or digit, and for an unknown
+        type.
         """
         text = unicodedata.normalize("NFC", text.encode(errors="replace").decode())
         text = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+", " ", text).strip()
         if len(text) < MIN_LENGTH:
             raise NeedError(f"a need has at least {MIN_LENGTH} characters; say more")
-        if len(text) > MAX_LENGTH:
-            message = f"a need has at most {MAX_LENGTH} characters, not {len(text):,}"
+        if limit is not None and len(text) > limit:
+            message = f"a need has at most {limit} characters, not {len(text):,}"
             raise NeedError(f"{message}; say it in one or two sentences")
         if not re.search(r"[^\W_]", text):
             raise NeedError("a need has words; say what the artifact should do")

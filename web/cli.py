@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from index.artifact import TYPES
 from index.errors import CatalogError, EngineError, NoGenerationError
 from index.generation import Manifest, verify
 from index.home import Home
+from index.review import review
 from index.source import parse
+from search import evaluation
 from search.engine import Engine
+from search.evaluation import read_needs, read_qrels, write_run
 from search.need import Need
 from web import payload, progress, terminal
 from web.errors import status
@@ -154,6 +158,35 @@ def search(
 
 
 @main.command()
+@click.option("--needs", required=True, type=click.Path(path_type=Path))
+@click.option("--qrels", required=True, type=click.Path(path_type=Path))
+@click.option("--run", "run", type=click.Path(path_type=Path), help="Write a TREC run.")
+@click.option("--legs", is_flag=True, help="Also each retriever alone, and baselines.")
+@common
+def evaluate(
+    settings: Settings,
+    needs: Path,
+    qrels: Path,
+    run: Path | None,
+    *,
+    legs: bool,
+    as_json: bool,
+) -> None:
+    """Measure the engine on judged needs: {"qid", "text"} lines and TREC qrels."""
+    asked, grades = read_needs(needs), read_qrels(qrels)
+    with open_engine(settings) as engine, progress.shown() as report:
+
+        def tick(done: int, total: int) -> None:
+            report("needs", done, total)
+
+        found = evaluation.evaluate(engine, asked, grades, tick, legs=legs)
+    if run is not None:
+        write_run(run, found.run)
+    content = payload.evaluation(found)
+    show_result(content, terminal.evaluation(content), as_json=as_json)
+
+
+@main.command()
 @click.argument("slug")
 @common
 def show(settings: Settings, slug: str, *, as_json: bool) -> None:
@@ -189,13 +222,14 @@ def catalog() -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @common
 def validate(settings: Settings, path: Path, *, as_json: bool) -> None:
-    """List all faults of a catalogue; exit 1 if there are any."""
+    """List all faults of a catalogue, exit 1 if there are any; and what is thin."""
     entries, faults = parse([path])
-    warnings = [
-        f"{each.place}: {field}: is not a field of the format; nobody reads it"
-        for each in entries
-        for field in each.unread
-    ]
+    today = datetime.now(UTC).date()
+    warnings = []
+    for entry in entries:
+        unread = (f"{field}: is not a field of the format" for field in entry.unread)
+        thin = (*unread, *review(entry.artifact, today))
+        warnings += [f"{entry.place}: {each}" for each in thin]
     verdict = (
         f"{len(entries)} artifacts, {len(faults)} faults, {len(warnings)} warnings"
     )

@@ -16,6 +16,7 @@ class Status(NamedTuple):
 STATUSES: dict[type[errors.EngineError], Status] = {
     errors.CatalogError: Status(2, 422, "The catalogue is refused"),
     errors.NeedError: Status(2, 400, "The need cannot be searched for"),
+    errors.JudgementError: Status(2, 422, "The judged needs are refused"),
     errors.UnknownArtifactError: Status(1, 404, "There is no such artifact"),
     errors.EncoderError: Status(1, 503, "The encoder is not available"),
     errors.NoGenerationError: Status(1, 503, "There is no such generation"),

@@ -1,11 +1,13 @@
 """Types of the engine as the JSON of the API: the one module that knows both."""
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from index.artifact import Artifact, Capability
 from index.generation import Manifest
 from search.engine import Answer, Hit, Match
+from search.evaluation import Evaluation
 from search.explanation import Explanation
 from search.highlight import highlights
 from search.need import Need
@@ -157,6 +159,14 @@ def generation(manifest: Manifest, *, current: bool) -> JSON:
         "bytes": sum(each["bytes"] for each in manifest.files.values()),
         **manifest.counts,
     }
+
+
+def evaluation(found: Evaluation) -> JSON:
+    """Return what was measured, the run left out."""
+    content: JSON = camelled(
+        {"needs": found.needs, "results": [asdict(each) for each in found.results]}
+    )
+    return content
 
 
 def problem(status: int, title: str, detail: str) -> JSON:

@@ -86,6 +86,26 @@ def generations(found: list[JSON]) -> Iterator[str]:
         yield f"{mark} {each['id']}  {each['created']}  {counts}, {size}"
 
 
+def evaluation(found: JSON) -> Iterator[str]:
+    """Yield a table of systems and metrics, ours first."""
+    metrics = list(found["results"][0]["metrics"])
+    yield f"{found['needs']:,} needs; 95 % intervals by bootstrap"
+    yield f"{'':<16}{'nDCG@10':<21}" + "".join(f"{name:>11}" for name in metrics[1:])
+    for each in found["results"]:
+        ndcg, *others = each["metrics"].values()
+        interval = f"{ndcg['value']:.4f} [{ndcg['low']:.3f}, {ndcg['high']:.3f}]"
+        rest = "".join(f"{other['value']:>11.4f}" for other in others)
+        yield f"{each['system']:<16}{interval:<21}{rest}"
+    for each in found["results"]:
+        gain = each["difference"]
+        if gain:
+            yield (
+                f"ours - {each['system']}: {gain['value']:+.4f} [{gain['low']:+.3f}, "
+                f"{gain['high']:+.3f}], win/tie/loss {gain['wins']}/{gain['ties']}/"
+                f"{gain['losses']}, p {gain['p']:.4f}"
+            )
+
+
 def _wrapped(text: str, indent: str, lines: int | None = None) -> Iterator[str]:
     width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
     yield from textwrap.wrap(

@@ -160,6 +160,13 @@ def test_validating_warns_of_fields_nobody_reads(instead: Run, tmp_path: Path) -
     assert f"{odd}:1: licence: is not a field" in result.stdout
 
 
+def test_validating_warns_of_thin_records(instead: Run, catalog_file: Path) -> None:
+    result = instead("catalog", "validate", catalog_file)
+    assert result.exit_code == 0
+    assert f"{catalog_file}:1: facts.parameters: has no evidence (w" in result.stdout
+    assert "description: 9 words, under 40 (warning)" in result.stdout
+
+
 @pytest.mark.usefixtures("built")
 def test_a_refused_catalogue_leaves_the_generation_in_use(
     instead: Run, tmp_path: Path, home: Home
@@ -242,3 +249,21 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     assert Settings.read(environ).encoder == "folder"
     assert Settings.read({}).home.name == "instead"
     assert Settings.read({}).encoder is None
+
+
+@pytest.mark.usefixtures("built")
+def test_an_evaluation_is_a_table_or_json_and_a_run(
+    instead: Run, tmp_path: Path
+) -> None:
+    needs, qrels = tmp_path / "needs.jsonl", tmp_path / "qrels.tsv"
+    needs.write_text('{"qid": "q1", "text": "grounded captioning"}\n')
+    qrels.write_text("q1 0 kosmos-2 1\n")
+    given = ["evaluate", "--needs", needs, "--qrels", qrels]
+    table = instead(*given, "--legs", "--run", tmp_path / "run").stdout
+    assert "ours            1.0000 [1.000, 1.000]" in table
+    assert "ours - rrf: +0.0000" in table
+    assert (tmp_path / "run").read_text().startswith("q1 Q0 kosmos-2 1 ")
+    content = as_json(instead(*given, "--json"))
+    assert content["results"][0]["metrics"]["ndcg@10"]["value"] == 1
+    qrels.write_text("q1 0 kosmos-2\n")
+    assert "should be: qid 0 slug grade" in refusal(instead(*given), 2)
