@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index import keyword, passage, vector
+from index import keyword, passage, spelling, vector
 from index.catalog import Catalog
 from index.encoder import Encoder, Vectors
 from index.errors import DamagedError, MismatchError
@@ -86,6 +86,7 @@ def _write(
         progress("keywords", done, total)
 
     terms = keyword.build(catalog, folder / "keyword", tick)
+    spelling.build(catalog, folder)
     texts = passage.passages(catalog)
     digests = passage.digests(texts)
     kept = _kept(encoder, home)

@@ -4,9 +4,10 @@ import hashlib
 import json
 import mmap
 import re
+from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, count
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from index.artifact import Artifact, Capability
 from index.errors import CatalogError, UnknownArtifactError
+
+OWNED = 2
+"""Parts of a path that is an owner and a name, as code and model hosts have them."""
 
 
 class Catalog(Mapping[str, Artifact]):
@@ -32,16 +36,31 @@ class Catalog(Mapping[str, Artifact]):
             slugs=[each.slug for each in ordered],
             types=[each.type for each in ordered],
             sizes=[len(each.capabilities) for each in ordered],
+            names=[sorted(_names(each)) for each in ordered],
         )
 
-    def _describe(self, slugs: list[str], types: list[str], sizes: list[int]) -> None:
+    def _describe(
+        self,
+        slugs: list[str],
+        types: list[str],
+        sizes: list[int],
+        names: list[list[str]],
+    ) -> None:
         self.slugs = slugs
+        self._names = names
         self.types = np.array(types, dtype=np.str_)
         self.starts: NDArray[np.int64] = np.concatenate(
             [[0], np.cumsum(sizes, dtype=np.int64)]
         ).astype(np.int64)
         self.owners: NDArray[np.int64] = np.repeat(np.arange(len(slugs)), sizes)
         self._positions = {slug: position for position, slug in enumerate(slugs)}
+        self._by_name: dict[str, list[int]] = {}
+        for position, own in enumerate(names):
+            for name in own:
+                self._by_name.setdefault(name.replace(" ", ""), []).append(position)
+        self._in_order = sorted(
+            (name, position) for position, own in enumerate(names) for name in own
+        )
         if len(self._positions) != len(slugs):
             raise CatalogError(["slug: two artifacts share one"])
         self.at = lru_cache(maxsize=4096)(self._parse)
@@ -57,7 +76,9 @@ class Catalog(Mapping[str, Artifact]):
         with (folder / "catalog.jsonl").open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         catalog._lines = _MappedLines(content, table["offsets"])
-        catalog._describe(table["slugs"], table["types"], table["capabilities"])
+        catalog._describe(
+            table["slugs"], table["types"], table["capabilities"], table["names"]
+        )
         return catalog
 
     def write(self, folder: Path) -> None:
@@ -69,6 +90,7 @@ class Catalog(Mapping[str, Artifact]):
             "slugs": self.slugs,
             "types": self.types.tolist(),
             "capabilities": np.diff(self.starts).tolist(),
+            "names": self._names,
             "offsets": np.concatenate([[0], np.cumsum(sizes)]).tolist(),
         }
         (folder / "catalog.json").write_text(json.dumps(table), encoding="utf-8")
@@ -94,6 +116,25 @@ class Catalog(Mapping[str, Artifact]):
             raise UnknownArtifactError(
                 f"no artifact has the slug {slug!r}; search for its name to find it"
             ) from None
+
+    def named(self, text: str) -> NDArray[np.int64]:
+        """Return the numbers of the artifacts whose name or identifier `text` is.
+
+        Case, spaces and punctuation do not count; a name may be given with its owner,
+        as in addresses. Ascending; empty if `text` names nothing.
+        """
+        plain = "".join(_words(text))
+        return np.array(self._by_name.get(plain, []), dtype=np.int64)
+
+    def named_like(self, text: str) -> NDArray[np.int64]:
+        """Return the numbers of the artifacts with a name that begins with `text`.
+
+        Whole words count: "postgres mcp" begins "Postgres MCP Pro". Ascending.
+        """
+        start = " ".join(_words(text)) + " "
+        first = bisect_left(self._in_order, (start, -1))
+        like = takewhile(lambda each: each[0].startswith(start), self._in_order[first:])
+        return np.array(sorted({position for _, position in like}), dtype=np.int64)
 
     def capability(self, row: int) -> Capability:
         """Return the capability numbered `row`, from 0 to capability_count - 1."""
@@ -129,6 +170,21 @@ class _MappedLines(Sequence[bytes]):
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.casefold())
+
+
+def _names(artifact: Artifact) -> set[str]:
+    """Return the words of each name: its own, its slug, and each with its owner."""
+    names = [artifact.slug, artifact.name, f"{artifact.provider} {artifact.name}"]
+    for address in (artifact.url, artifact.repository):
+        path = (address or "").partition("://")[2].partition("/")[2]
+        owned = path.strip("/").split("/")[:2]
+        if len(owned) == OWNED and _words(artifact.name) == _words(owned[1]):
+            names.append(" ".join(owned))
+    return {" ".join(_words(name)) for name in names if _words(name)}
 
 
 def _identified(artifact: Artifact) -> Artifact:

@@ -28,6 +28,10 @@ class NeedEncoder(Protocol):
         """Return the unit vector of a need, shape (width,)."""
         ...
 
+    def is_word(self, text: str) -> bool:
+        """Return whether `text` is one whole word of the model's vocabulary."""
+        ...
+
 
 class Encoder(NeedEncoder, Protocol):
     """What building an index takes: one model for passages and needs."""
@@ -86,3 +90,8 @@ class ExportedEncoder:
         }
         vector: NDArray[np.float32] = self._session.run(None, feed)[0][0]
         return vector / np.linalg.norm(vector)
+
+    def is_word(self, text: str) -> bool:
+        """Return whether `text` is one whole word of the model's vocabulary."""
+        pieces = self._tokenizer.encode(text, add_special_tokens=False).tokens
+        return [piece.lower() for piece in pieces] == [text.lower()]

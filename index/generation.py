@@ -26,6 +26,7 @@ from index.errors import (
     NoGenerationError,
 )
 from index.keyword import KeywordIndex
+from index.spelling import Spelling
 from index.vector import VectorIndex
 
 logger = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class Generation:
             self.catalog = Catalog.open(folder)
             self.keyword = KeywordIndex(folder / "keyword")
             self.vector = VectorIndex(folder)
+            self.spelling = Spelling(folder, self.keyword.has_term)
         except BaseException:
             self._release()
             raise

@@ -229,6 +229,10 @@ class KeywordIndex:
         start, end = (0, 0) if number is None else self._offsets[number : number + 2]
         return self._rows[start:end], self._impacts[start:end]
 
+    def has_term(self, term: str) -> bool:
+        """Return whether any capability has `term`."""
+        return term in self._numbers
+
     def score(self, terms: Sequence[str]) -> Scores:
         """Return every capability's BM25F score for `terms`, 0 where none occurs."""
         scores = np.zeros(self._size)

@@ -106,6 +106,11 @@ class SentenceEncoder:
         row: NDArray[np.float32] = self._vectors(self._model.encode_query, [text])[0]
         return row
 
+    def is_word(self, text: str) -> bool:
+        """Return whether `text` is one whole word of the model's vocabulary."""
+        pieces: list[str] = self._model.tokenizer.tokenize(text)
+        return [piece.lower() for piece in pieces] == [text.lower()]
+
     @staticmethod
     def _vectors(encode: object, texts: Sequence[str]) -> Vectors:
         assert callable(encode)

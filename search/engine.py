@@ -14,7 +14,12 @@ from index.hits import Rows, Scores, rank
 from search.explanation import Explanation
 from search.fusion import factors, fuse, weights
 from search.need import Need
-from search.retriever import KeywordRetriever, Retriever, VectorRetriever
+from search.retriever import (
+    KeywordRetriever,
+    NameRetriever,
+    Retriever,
+    VectorRetriever,
+)
 
 DEPTH = 500
 """Capabilities each leg proposes. Any of them gets the score of every leg, so a deeper
@@ -84,9 +89,11 @@ class Engine:
         """Answer from `generation`; `encoder` is the one its passages are from."""
         self.generation = generation
         self.catalog = generation.catalog
+        self._encoder = encoder
         self.retrievers: Sequence[Retriever] = (
             KeywordRetriever(self.catalog, generation.keyword),
             VectorRetriever(self.catalog, generation.vector, encoder),
+            NameRetriever(self.catalog),
         )
 
     def __enter__(self) -> "Engine":
@@ -96,6 +103,13 @@ class Engine:
     def __exit__(self, *error: object) -> None:
         """Close its generation."""
         self.generation.close()
+
+    def understand(self, need: Need) -> Need:
+        """Return `need` with its misspelt words corrected."""
+        corrections = self.generation.spelling.corrections(
+            need.text, self._encoder.is_word
+        )
+        return replace(need, corrections=corrections)
 
     def candidates(self, need: Need) -> Candidates:
         """Return the capabilities that any retriever proposes, scored by all."""
@@ -117,6 +131,7 @@ class Engine:
 
         Ties go by slug. Equal needs on equal generations get equal answers.
         """
+        need = self.understand(need)
         found = self.candidates(need)
         ordered = rank(found.rows, found.scores, len(found.rows)).rows
         ranked = self.artifacts(ordered)
@@ -153,5 +168,6 @@ class Engine:
                 text=f"{own.text} (weight {among.weights[each.name]:.2f} here)",
             )
             for each in self.retrievers
+            if among.weights[each.name] > 0
         )
         return Explanation.total("score", parts)

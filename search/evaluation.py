@@ -27,6 +27,9 @@ RESAMPLES = 10_000
 DEPTH = 100
 """Artifacts ranked for each need."""
 
+LEGS = ("keyword", "vector")
+"""The retrievers that rank for any need, measured alone and mixed."""
+
 FIXED_WEIGHTS = tuple(step / 20 for step in range(21))
 """Keyword weights among which the best fixed mix is looked for."""
 
@@ -178,7 +181,8 @@ def evaluate(
     run = {}
     for done, (qid, text) in enumerate(judged.items(), start=1):
         # Judged needs are measured whole, longer ones than a person may type included.
-        found = engine.candidates(Need.read(text, limit=None))
+        need = engine.understand(Need.read(text, limit=None))
+        found = engine.candidates(need)
         run[qid] = _ranked(engine, found, found.scores)
         systems = _systems(found) if legs else {"ours": found.scores}
         for name, scores in systems.items():
@@ -191,11 +195,11 @@ def evaluate(
 
 def _systems(found: Candidates) -> dict[str, Scores]:
     """Return every system's scores of the same candidates."""
-    systems = {"ours": found.scores, **found.legs}
-    systems["rrf"] = reciprocal_rank(found.legs)
+    legs = {name: found.legs[name] for name in LEGS}
+    systems = {"ours": found.scores, **legs, "rrf": reciprocal_rank(legs)}
     for share in FIXED_WEIGHTS:
         shares = {"keyword": share, "vector": 1 - share}
-        systems[f"fixed {share:.2f}"] = fuse(found.legs, factors(found.legs, shares))
+        systems[f"fixed {share:.2f}"] = fuse(legs, factors(legs, shares))
     return systems
 
 

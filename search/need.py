@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from index.artifact import TYPES
 from index.errors import NeedError
+from index.spelling import Correction
 
 MIN_LENGTH, MAX_LENGTH = 2, 500
 """Characters of a need, spaces at its ends not counted."""
@@ -18,11 +19,16 @@ class Need:
 
     text: str
     types: frozenset[str] = frozenset()
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def topic(self) -> str:
-        """What the retrievers look for."""
-        return self.text
+        """What the retrievers look for: the text, misspelt words corrected."""
+        topic, end = "", 0
+        for each in self.corrections:
+            topic += self.text[end : each.start] + each.read_as
+            end = each.end
+        return topic + self.text[end:]
 
     @classmethod
     def read(

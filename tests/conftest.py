@@ -45,6 +45,9 @@ class HashingEncoder:
             vector[0] = 1
         return vector / np.float32(np.linalg.norm(vector))
 
+    def is_word(self, text: str) -> bool:
+        return text.lower() in ("zeppelin", "wheel")
+
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.encoded += len(texts)
         return np.stack([self.encode_need(text) for text in texts])

@@ -49,6 +49,15 @@ def need(asked: Need) -> JSON:
     return {
         "topic": asked.topic,
         "types": sorted(asked.types),
+        "corrections": [
+            {
+                "text": each.word,
+                "start": each.start,
+                "end": each.end,
+                "readAs": each.read_as,
+            }
+            for each in asked.corrections
+        ],
         "constraints": [],
         "exclusions": [],
         "anchors": [],

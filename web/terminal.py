@@ -17,6 +17,8 @@ def answer(found: JSON) -> Iterator[str]:
     if not found["matches"]:
         yield f"Nothing here meets \u201c{found['query']}\u201d."
         return
+    for word in found["need"]["corrections"]:
+        yield f"Read \u201c{word['text']}\u201d as \u201c{word['readAs']}\u201d."
     for hit in found["matches"]:
         artifact = hit["artifact"]
         name = click.style(artifact["name"], bold=True)

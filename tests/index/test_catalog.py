@@ -57,3 +57,55 @@ def test_an_unknown_slug_says_what_to_do(catalog: Catalog) -> None:
 def test_two_artifacts_cannot_share_a_slug() -> None:
     with pytest.raises(CatalogError, match="share"):
         to_catalog([ARTIFACTS[0], ARTIFACTS[0]])
+
+
+NAMED = [
+    {
+        **ARTIFACTS[0],
+        "slug": "kosmos-2-patch14-224",
+        "name": "kosmos-2-patch14-224",
+        "url": "https://huggingface.co/microsoft-org/kosmos-2-patch14-224",
+        "repository": "https://github.com/microsoft/unilm",
+    },
+    {**ARTIFACTS[1], "slug": "flux.1-pro", "name": "FLUX.1 Pro", "provider": "BFL"},
+    {**ARTIFACTS[2], "slug": "flux.1-dev", "name": "FLUX.1 dev", "provider": None},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "slugs"),
+    [
+        ("FLUX.1 Pro", ["flux.1-pro"]),
+        ("flux 1 PRO!", ["flux.1-pro"]),
+        ("flux1pro", ["flux.1-pro"]),
+        ("bfl flux.1 pro", ["flux.1-pro"]),
+        ("kosmos 2 patch14 224", ["kosmos-2-patch14-224"]),
+        ("Microsoft kosmos-2-patch14-224", ["kosmos-2-patch14-224"]),
+        ("microsoft-org/kosmos-2-patch14-224", ["kosmos-2-patch14-224"]),
+        ("microsoft/unilm", []),
+        ("flux.1", []),
+        ("pro", []),
+        ("!?", []),
+    ],
+)
+def test_an_artifact_is_known_by_its_names(text: str, slugs: list[str]) -> None:
+    catalog = to_catalog(NAMED)
+    assert [catalog.slugs[position] for position in catalog.named(text)] == slugs
+
+
+@pytest.mark.parametrize(
+    ("text", "slugs"),
+    [
+        ("flux", ["flux.1-dev", "flux.1-pro"]),
+        ("FLUX 1", ["flux.1-dev", "flux.1-pro"]),
+        ("flu", []),
+        ("flux.1 pro", []),
+        ("microsoft", ["kosmos-2-patch14-224"]),
+        ("...", []),
+    ],
+)
+def test_an_artifact_is_met_by_the_first_words_of_a_name(
+    text: str, slugs: list[str]
+) -> None:
+    catalog = to_catalog(NAMED)
+    assert [catalog.slugs[position] for position in catalog.named_like(text)] == slugs

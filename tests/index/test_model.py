@@ -55,6 +55,15 @@ def test_the_export_encodes_needs_as_the_model_does(
         assert agreement >= MIN_AGREEMENT
 
 
+def test_whole_words_of_the_vocabulary_are_known(
+    real: SentenceEncoder, exported: ExportedEncoder
+) -> None:
+    for encoder in (real, exported):
+        assert encoder.is_word("finance")
+        assert encoder.is_word("Finance")
+        assert not encoder.is_word("captoning")
+
+
 def test_a_folder_of_another_model_is_taken_as_it_is(
     real: SentenceEncoder, tmp_path: Path
 ) -> None:

@@ -138,4 +138,41 @@ def test_an_artifact_is_as_good_as_its_best_capability_not_their_sum(
 
 def test_a_need_of_stop_words_alone_is_answered_by_meaning(engine: Engine) -> None:
     hits = engine.search(Need.read("the and of")).hits
-    assert all(hit.matches[0].explanation.parts[0].value == 0 for hit in hits)
+    (meaning,) = hits[0].matches[0].explanation.parts
+    assert "closeness in meaning" in meaning.text
+
+
+@pytest.mark.parametrize(
+    "need", ["Postgres MCP", "postgres-mcp", "POSTGRES mcp", "postgress mcp"]
+)
+def test_a_name_puts_its_artifact_first_whatever_else_matches(
+    home: Home, encoder: HashingEncoder, need: str
+) -> None:
+    rival = {
+        "slug": "rival",
+        "name": "Rival",
+        "type": "mcp",
+        "capabilities": [{"name": "Postgres MCP", "description": "postgres-mcp"}],
+    }
+    build(to_catalog([*ARTIFACTS, rival]), encoder, home)
+    with home.open() as generation:
+        hits = Engine(generation, encoder).search(Need.read(need)).hits
+    assert hits[0].artifact.slug == "postgres-mcp"
+    assert hits[1].artifact.slug == "rival"
+    texts = [leaf.text for leaf in hits[0].matches[0].explanation.leaves()]
+    assert any("the need is its name" in text for text in texts)
+
+
+def test_the_beginning_of_a_name_counts(engine: Engine) -> None:
+    hit = engine.search(Need.read("whisper")).hits[0]
+    assert hit.artifact.slug == "whisper-tiny"
+    texts = [leaf.text for leaf in hit.matches[0].explanation.leaves()]
+    assert any("its name begins with the need" in text for text in texts)
+
+
+def test_a_misspelt_need_finds_what_the_right_one_finds(engine: Engine) -> None:
+    wrong = engine.search(Need.read("gruonded captionning"))
+    right = engine.search(Need.read("grounded captioning"))
+    assert slugs(wrong) == slugs(right)
+    assert wrong.need.topic == "grounded captioning"
+    assert [each.word for each in wrong.need.corrections] == ["gruonded", "captionning"]

@@ -9,10 +9,10 @@ from search.engine import Engine
 from search.need import Need
 from search.retriever import NEED_VECTORS, Retriever, VectorRetriever
 
-NEEDS = ("grounded captioning of images", "query a database", "speech", "xyzzy")
+NEEDS = ("grounded captioning of images", "Postgres MCP", "whisper", "xyzzy")
 
 
-@pytest.fixture(params=[0, 1], ids=["keyword", "vector"])
+@pytest.fixture(params=[0, 1, 2], ids=["keyword", "vector", "name"])
 def retriever(engine: Engine, request: pytest.FixtureRequest) -> Retriever:
     number: int = request.param
     return engine.retrievers[number]
@@ -48,11 +48,11 @@ def test_an_explanation_adds_up_to_the_score(retriever: Retriever, text: str) ->
 def test_only_the_types_wanted_are_retrieved(
     retriever: Retriever, engine: Engine
 ) -> None:
-    need = Need.read("query a picture of a database", ["mcp", "app"])
-    rows = retriever.retrieve(need, 6).rows
-    owners = engine.catalog.owners[rows]
-    assert set(engine.catalog.types[owners].tolist()) <= {"mcp", "app"}
-    assert len(rows) > 0
+    for text in ("postgres", "whisper"):
+        rows = retriever.retrieve(Need.read(text, ["mcp", "app"]), 6).rows
+        owners = engine.catalog.owners[rows]
+        assert set(engine.catalog.types[owners].tolist()) <= {"mcp", "app"}
+    assert len(retriever.retrieve(Need.read("postgres", ["mcp"]), 6).rows) > 0
 
 
 def test_a_smaller_k_is_the_head_of_a_larger_one(retriever: Retriever) -> None:

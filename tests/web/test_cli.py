@@ -67,6 +67,18 @@ def test_a_search_names_artifact_and_capability(instead: Run) -> None:
 
 
 @pytest.mark.usefixtures("built")
+def test_a_corrected_word_is_told(instead: Run) -> None:
+    result = instead("search", "gruonded captioning")
+    assert "Read “gruonded” as “grounded”." in result.stdout
+    content = as_json(instead("search", "gruonded captioning", "--json"))
+    assert content["query"] == "gruonded captioning"
+    assert content["need"]["topic"] == "grounded captioning"
+    assert content["need"]["corrections"] == [
+        {"text": "gruonded", "start": 0, "end": 8, "readAs": "grounded"}
+    ]
+
+
+@pytest.mark.usefixtures("built")
 def test_an_explained_search_shows_the_sum(instead: Run) -> None:
     result = instead("search", "grounded captioning", "--explain")
     assert "the term 'caption'" in result.stdout
