@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index import keyword, passage, spelling, vector
+from index import closeness, keyword, passage, spelling, vector
 from index.catalog import Catalog
-from index.encoder import Encoder, Vectors
+from index.encoder import Encoder, ExportedEncoder, NeedEncoder, Vectors
 from index.errors import DamagedError, MismatchError
 from index.generation import Manifest, seal, verify
 from index.home import Home, storage_error
@@ -95,6 +95,11 @@ def _write(
     vector.build(vectors, folder)
     progress("encoder", 0, 1)
     _export(encoder, kept, folder / "encoder")
+    exported = (folder / "encoder").is_dir()
+    need_encoder: NeedEncoder = (
+        ExportedEncoder(folder / "encoder") if exported else encoder
+    )
+    closeness.build(catalog, vectors, need_encoder, folder)
     progress("encoder", 1, 1)
     return {
         "artifacts": len(catalog),

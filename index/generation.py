@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import portalocker
 
+from index import closeness
 from index.catalog import Catalog
 from index.encoder import ExportedEncoder
 from index.errors import (
@@ -98,6 +99,7 @@ class Generation:
             self.catalog = Catalog.open(folder)
             self.keyword = KeywordIndex(folder / "keyword")
             self.vector = VectorIndex(folder)
+            self.floor = closeness.read(folder)
             self.spelling = Spelling(folder, self.keyword.has_term)
         except BaseException:
             self._release()

@@ -177,6 +177,8 @@ def compile_impacts(reader: IndexReader, folder: Path) -> int:
     np.save(folder / "rows.npy", every_row)
     np.save(folder / "impacts.npy", every_impact)
     np.save(folder / "totals.npy", totals)
+    tops = [float(each.max()) for each in impacts]
+    np.save(folder / "tops.npy", np.array(tops))
     (folder / "terms.json").write_text(
         json.dumps({"capabilities": size, "terms": terms}), encoding="utf-8"
     )
@@ -222,12 +224,24 @@ class KeywordIndex:
         self._impacts = np.load(folder / "impacts.npy", mmap_mode="r")
         self.totals: Scores = np.load(folder / "totals.npy")
         """Each capability's score for a need of all its own terms, each once."""
+        self._tops: Scores = np.load(folder / "tops.npy")
+        once = self._tops[np.diff(self._offsets) == 1]
+        self._rare = float(once.mean()) if len(once) else float(self._tops.max())
 
     def postings(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the rows of the capabilities with `term`, ascending, and impacts."""
         number = self._numbers.get(term)
         start, end = (0, 0) if number is None else self._offsets[number : number + 2]
         return self._rows[start:end], self._impacts[start:end]
+
+    def ceiling(self, terms: Sequence[str]) -> float:
+        """Return the score of a capability that had the best impact of every term.
+
+        A term that no capability has counts like one that a single capability has.
+        """
+        numbers = [self._numbers[term] for term in terms if term in self._numbers]
+        unknown = len(terms) - len(numbers)
+        return float(self._tops[numbers].sum()) + unknown * self._rare
 
     def has_term(self, term: str) -> bool:
         """Return whether any capability has `term`."""

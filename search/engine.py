@@ -1,8 +1,7 @@
 """The engine: one open generation answering needs."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +9,11 @@ from numpy.typing import NDArray
 from index.artifact import Artifact, Capability
 from index.encoder import NeedEncoder
 from index.generation import Generation
-from index.hits import Rows, Scores, rank
+from index.keyword import analyse
+from search.confidence import Calibration
 from search.explanation import Explanation
-from search.fusion import factors, fuse, weights
 from search.need import Need
-from search.retriever import (
-    KeywordRetriever,
-    NameRetriever,
-    Retriever,
-    VectorRetriever,
-)
-
-DEPTH = 500
-"""Capabilities each leg proposes. Any of them gets the score of every leg, so a deeper
-list changes only what neither leg puts among its first 500."""
+from search.ranking import Ranked, Ranker
 
 SHOWN_CAPABILITIES = 3
 """Capabilities named with a hit: the one that matched, and the next best."""
@@ -44,11 +34,18 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An artifact for a need, at a position from 1, its best capability first."""
+    """An artifact for a need, at a position from 1, its best capability first.
+
+    `confidence` is the probability that the hit is right, None for an encoder that
+    nothing was calibrated for; `lacks` the need's words that its best capability does
+    not have.
+    """
 
     position: int
     artifact: Artifact
     matches: tuple[Match, ...]
+    confidence: float | None
+    lacks: tuple[str, ...]
 
     @property
     def score(self) -> float:
@@ -58,43 +55,38 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hits of one page, and what was counted over all of them."""
+    """Hits of one page, and what was counted over all that are good enough.
+
+    `nearest` is the best of those that are not, where none is good enough.
+    """
 
     need: Need
     generation: str
     total: int
     types: dict[str, int]
     hits: tuple[Hit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Capabilities under consideration, by row, with every leg's scores and weight."""
-
-    rows: Rows
-    legs: dict[str, Scores]
-    weights: dict[str, float]
-    factors: dict[str, float]
-
-    @property
-    def scores(self) -> Scores:
-        """The fused scores, each the sum of the legs' scores times their factors."""
-        return fuse(self.legs, self.factors)
+    nearest: Hit | None
 
 
 class Engine:
-    """Answers needs from one generation, by all retrievers together."""
+    """Answers needs from one generation, each hit explained."""
 
-    def __init__(self, generation: Generation, encoder: NeedEncoder) -> None:
-        """Answer from `generation`; `encoder` is the one its passages are from."""
+    def __init__(
+        self,
+        generation: Generation,
+        encoder: NeedEncoder,
+        calibration: Calibration | None = None,
+    ) -> None:
+        """Answer from `generation`; `encoder` is the one its passages are from.
+
+        Without `calibration`, the shipped one is used if it is for the same encoder.
+        """
         self.generation = generation
         self.catalog = generation.catalog
-        self._encoder = encoder
-        self.retrievers: Sequence[Retriever] = (
-            KeywordRetriever(self.catalog, generation.keyword),
-            VectorRetriever(self.catalog, generation.vector, encoder),
-            NameRetriever(self.catalog),
-        )
+        self.ranker = Ranker(generation, encoder)
+        calibration = calibration or Calibration.shipped()
+        fitting = calibration.encoder == generation.manifest.encoder["digest"]
+        self._calibration = calibration if fitting else None
 
     def __enter__(self) -> "Engine":
         """Return itself."""
@@ -104,70 +96,54 @@ class Engine:
         """Close its generation."""
         self.generation.close()
 
-    def understand(self, need: Need) -> Need:
-        """Return `need` with its misspelt words corrected."""
-        corrections = self.generation.spelling.corrections(
-            need.text, self._encoder.is_word
-        )
-        return replace(need, corrections=corrections)
-
-    def candidates(self, need: Need) -> Candidates:
-        """Return the capabilities that any retriever proposes, scored by all."""
-        proposed = {each.name: each.retrieve(need, DEPTH) for each in self.retrievers}
-        rows = np.unique(np.concatenate([each.rows for each in proposed.values()]))
-        legs = {each.name: each.score(need, rows) for each in self.retrievers}
-        shares = weights(
-            {each.name: each.trust(proposed[each.name]) for each in self.retrievers}
-        )
-        return Candidates(rows, legs, shares, factors(legs, shares))
-
-    def artifacts(self, ordered: Rows) -> NDArray[np.int64]:
-        """Return the artifacts of capabilities, each at its best one's place."""
-        owners, first = np.unique(self.catalog.owners[ordered], return_index=True)
-        return owners[np.argsort(first)]
-
     def search(self, need: Need, k: int = 10, offset: int = 0) -> Answer:
         """Return hits `offset` + 1 to `offset` + `k` for `need`, best first.
 
         Ties go by slug. Equal needs on equal generations get equal answers.
         """
-        need = self.understand(need)
-        found = self.candidates(need)
-        ordered = rank(found.rows, found.scores, len(found.rows)).rows
-        ranked = self.artifacts(ordered)
-        types = Counter(self.catalog.types[ranked].tolist())
-        page = ranked[offset : offset + k].tolist()
+        ranked = self.ranker.rank(need)
+        places = self._shown(ranked)
+        types = Counter(self.catalog.types[ranked.artifacts[places]].tolist())
+        page = enumerate(places[offset : offset + k].tolist(), start=offset + 1)
+        near = len(ranked.artifacts) > 0 and not len(places)
         return Answer(
-            need=need,
+            need=ranked.need,
             generation=self.generation.id,
-            total=len(ranked),
+            total=len(places),
             types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
-            hits=tuple(
-                Hit(
-                    position,
-                    self.catalog.at(owner),
-                    tuple(
-                        Match(
-                            self.catalog.capability(row),
-                            self.explain(need, row, found),
-                        )
-                        for row in ordered[self.catalog.owners[ordered] == owner][
-                            :SHOWN_CAPABILITIES
-                        ].tolist()
-                    ),
-                )
-                for position, owner in enumerate(page, start=offset + 1)
-            ),
+            hits=tuple(self._hit(ranked, place, position) for position, place in page),
+            nearest=self._hit(ranked, 0, 1) if near else None,
         )
 
-    def explain(self, need: Need, row: int, among: Candidates) -> Explanation:
-        """Return the score of capability `row` as a tree whose leaves add up to it."""
-        parts = tuple(
-            replace(
-                own := each.explain(need, row).scaled(among.factors[each.name]),
-                text=f"{own.text} (weight {among.weights[each.name]:.2f} here)",
+    def _shown(self, ranked: Ranked) -> NDArray[np.int64]:
+        """Return the places of the artifacts that are good enough to be shown."""
+        if self._calibration is None:
+            return np.arange(len(ranked.artifacts))
+        floor = self.generation.floor
+        return np.flatnonzero(self._calibration.shown(ranked.evidence, floor))
+
+    def _hit(self, ranked: Ranked, place: int, position: int) -> Hit:
+        owner = int(ranked.artifacts[place])
+        own = ranked.rows[self.catalog.owners[ranked.rows] == owner]
+        matches = tuple(
+            Match(
+                self.catalog.capability(row),
+                self.ranker.explain(ranked.need, row, ranked.candidates),
             )
-            for each in self.retrievers
-            if among.weights[each.name] > 0
+            for row in own[:SHOWN_CAPABILITIES].tolist()
         )
-        return Explanation.total("score", parts)
+        confidence = None
+        if self._calibration:
+            confidence = float(self._calibration.confidence(ranked.evidence)[place])
+        lacks = tuple(
+            word
+            for word in ranked.need.topic.split()
+            if (terms := analyse(word))
+            and not any(self._has(term, int(own[0])) for term in terms)
+        )
+        return Hit(position, self.catalog.at(owner), matches, confidence, lacks)
+
+    def _has(self, term: str, row: int) -> bool:
+        rows, _ = self.generation.keyword.postings(term)
+        place = int(np.searchsorted(rows, row))
+        return place < len(rows) and int(rows[place]) == row

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from index.errors import JudgementError
 from index.hits import Scores, rank
-from search.engine import Candidates, Engine
+from search.engine import Engine
 from search.fusion import factors, fuse, reciprocal_rank
 from search.need import Need
+from search.ranking import Candidates
 
 Grades = Mapping[str, int]
 """Grades of artifacts for one need, by slug; what is not judged counts as 0."""
@@ -166,6 +167,7 @@ def evaluate(
 ) -> Evaluation:
     """Return how well `engine` ranks, over the needs that have a right artifact.
 
+    The whole ranking is measured: the cut-off hides its end and reorders nothing.
     With `legs`, also each retriever alone, plain reciprocal rank fusion, and the best
     fixed mix: the one weight that is best on this very set, chosen with its labels.
     Raises JudgementError if no need is judged, NeedError for one without words.
@@ -181,8 +183,8 @@ def evaluate(
     run = {}
     for done, (qid, text) in enumerate(judged.items(), start=1):
         # Judged needs are measured whole, longer ones than a person may type included.
-        need = engine.understand(Need.read(text, limit=None))
-        found = engine.candidates(need)
+        need = engine.ranker.understand(Need.read(text, limit=None))
+        found = engine.ranker.candidates(need)
         run[qid] = _ranked(engine, found, found.scores)
         systems = _systems(found) if legs else {"ours": found.scores}
         for name, scores in systems.items():

@@ -39,6 +39,7 @@ def answer(found: Answer, took_ms: float, *, explain: bool) -> JSON:
         "total": found.total,
         "facets": {"type": found.types},
         "matches": [hit(each, found.need, explain=explain) for each in found.hits],
+        "nearest": nearest(found),
         "generation": found.generation,
         "tookMs": round(took_ms, 2),
     }
@@ -65,12 +66,12 @@ def need(asked: Need) -> JSON:
 
 
 def hit(found: Hit, asked: Need, *, explain: bool) -> JSON:
-    """Return one hit; `confidence` and `rank` are null while nothing measures them."""
+    """Return one hit; `confidence` is null for an encoder without a calibration."""
     content = {
         "position": found.position,
         "artifact": summary(found.artifact),
         "score": found.score,
-        "confidence": None,
+        "confidence": found.confidence,
         "capabilities": [match(each, asked) for each in found.matches],
         "constraints": [],
         "why": why(found),
@@ -78,6 +79,14 @@ def hit(found: Hit, asked: Need, *, explain: bool) -> JSON:
     if explain:
         content["explanation"] = explanation(found.matches[0].explanation)
     return content
+
+
+def nearest(found: Answer) -> JSON | None:
+    """Return the nearest miss where nothing fits, with the need's words it lacks."""
+    if found.nearest is None:
+        return None
+    content = hit(found.nearest, found.need, explain=False)
+    return {**content, "lacks": list(found.nearest.lacks)}
 
 
 def summary(artifact: Artifact) -> JSON:
@@ -127,6 +136,11 @@ def why(found: Hit) -> list[str]:
         if part.value > 0:
             share = part.value / best.score
             sentences.append(f"{share:.0%} of its score is {text}.")
+    if found.confidence is not None:
+        sentences.append(
+            f"On judged needs, hits like it were the right one "
+            f"{found.confidence * 100:.0f} times in 100."
+        )
     return sentences
 
 

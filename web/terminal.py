@@ -15,7 +15,9 @@ MAX_WIDTH = 100
 def answer(found: JSON) -> Iterator[str]:
     """Yield the lines of an answered search."""
     if not found["matches"]:
-        yield f"Nothing here meets \u201c{found['query']}\u201d."
+        yield f"Nothing here fits \u201c{found['query']}\u201d."
+        if found["nearest"]:
+            yield from _wrapped(near(found["nearest"]), "")
         return
     for word in found["need"]["corrections"]:
         yield f"Read \u201c{word['text']}\u201d as \u201c{word['readAs']}\u201d."
@@ -34,6 +36,14 @@ def answer(found: JSON) -> Iterator[str]:
     shown, total = len(found["matches"]), found["total"]
     took = click.style(f"({found['tookMs']:.0f} ms)", dim=True)
     yield f"{shown} of {total} artifacts, generation {found['generation']} {took}"
+
+
+def near(found: JSON) -> str:
+    """Return the sentence that names the nearest miss and what it lacks."""
+    name, capability = found["artifact"]["name"], found["capabilities"][0]["name"]
+    sentence = f"The nearest is {name} (\u201c{capability}\u201d)"
+    lacks = ", ".join(f"\u201c{word}\u201d" for word in found["lacks"])
+    return f"{sentence}, which says nothing of {lacks}." if lacks else f"{sentence}."
 
 
 def artifact(found: JSON) -> Iterator[str]:

@@ -104,6 +104,22 @@ def test_an_unknown_term_has_no_postings(catalog: Catalog, tmp_path: Path) -> No
     assert len(rows) == len(impacts) == 0
 
 
+def test_the_ceiling_is_the_best_impact_of_every_term(tmp_path: Path) -> None:
+    texts = ["red red apple", "red pear", "green pear tree"]
+    capabilities = [
+        {"name": "x", "id": f"c{number}", "description": text}
+        for number, text in enumerate(texts)
+    ]
+    made = {"slug": "s", "name": "s", "type": "model", "capabilities": capabilities}
+    index = build(to_catalog([made]), tmp_path / "index")
+    best = [float(index.postings(term)[1].max()) for term in ("red", "pear")]
+    assert index.ceiling(["red", "pear"]) == pytest.approx(sum(best))
+    once = [index.postings(term)[1] for term in ("appl", "green", "tree")]
+    rare = np.mean([impacts.max() for impacts in once])
+    assert index.ceiling(["red", "zeppelin"]) == pytest.approx(best[0] + rare)
+    assert index.ceiling([]) == 0
+
+
 def test_each_field_is_found(tmp_path: Path) -> None:
     fields = {
         "name": "Alpha",

@@ -15,7 +15,7 @@ NEEDS = ("grounded captioning of images", "Postgres MCP", "whisper", "xyzzy")
 @pytest.fixture(params=[0, 1, 2], ids=["keyword", "vector", "name"])
 def retriever(engine: Engine, request: pytest.FixtureRequest) -> Retriever:
     number: int = request.param
-    return engine.retrievers[number]
+    return engine.ranker.retrievers[number]
 
 
 @pytest.mark.parametrize("text", NEEDS)
@@ -73,14 +73,14 @@ def test_any_words_are_prose(retriever: Retriever, text: str) -> None:
 
 
 def test_a_repeated_need_is_encoded_once(engine: Engine) -> None:
-    retriever = engine.retrievers[1]
+    retriever = engine.ranker.retrievers[1]
     assert isinstance(retriever, VectorRetriever)
     need = Need.read("the same need")
     assert retriever.vector(need) is retriever.vector(need)
 
 
 def test_remembered_needs_are_bounded(engine: Engine) -> None:
-    retriever = engine.retrievers[1]
+    retriever = engine.ranker.retrievers[1]
     assert isinstance(retriever, VectorRetriever)
     first = retriever.vector(Need.read("need 0"))
     for number in range(1, NEED_VECTORS + 1):

@@ -28,7 +28,8 @@ def test_a_search_has_the_fields_of_the_contract(client: FlaskClient) -> None:
     answer = client.get("/api/v1/search?q=grounded+captioning&explain=1&limit=2").json
     assert answer is not None
     assert set(answer) == {
-        "query", "need", "matchId", "total", "facets", "matches", "generation", "tookMs"
+        "query", "need", "matchId", "total", "facets", "matches", "nearest",
+        "generation", "tookMs",
     }  # fmt: skip
     assert answer["query"] == answer["need"]["topic"] == "grounded captioning"
     assert answer["need"]["constraints"] == []
@@ -136,7 +137,7 @@ def test_results_mark_what_matched(client: FlaskClient) -> None:
 
 def test_a_page_without_hits_says_so(client: FlaskClient) -> None:
     page = client.get("/search?q=picture&type=benchmark").text
-    assert "Nothing here meets this need" in page
+    assert "Nothing here fits this need" in page
 
 
 def test_an_artifact_has_a_page(client: FlaskClient) -> None:

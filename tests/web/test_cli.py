@@ -94,7 +94,7 @@ def test_a_search_of_a_type_gives_only_that(instead: Run) -> None:
     assert [hit["artifact"]["type"] for hit in found["matches"]] == ["app"]
     none = instead("search", "picture", "--type", "benchmark")
     assert none.exit_code == 1
-    assert "Nothing here meets" in none.stdout
+    assert "Nothing here fits" in none.stdout
 
 
 @pytest.mark.usefixtures("built")

@@ -1,0 +1,105 @@
+"""How well the engine ranks: all judged sets, ours and given ones, clean and misspelt.
+
+    python bench/quality.py [FOLDER ...]
+
+Each FOLDER holds a judged set: `catalog.jsonl`, `needs-dev.jsonl`, `qrels-dev.tsv`. Our
+own needs over the shipped catalogue, in `bench/needs/`, are always measured, class by
+class. Generations are built in a cache folder, so that a second run encodes nothing.
+Prints the rows for bench/RESULTS.md.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.misspell import misspell
+from search.engine import Engine
+from search.evaluation import Result, evaluate, read_needs, read_qrels
+from search.need import Need
+from web.settings import Settings, build_generation, open_engine
+
+OWN = Path(__file__).parent / "needs"
+CACHE = Path(tempfile.gettempdir()) / "instead-quality"
+
+
+def engine(name: str, catalog: Path | None) -> Engine:
+    """Return an engine over a catalogue, by default the one that ships."""
+    settings = Settings(CACHE / name)
+    build_generation(settings, (catalog,) if catalog else ())
+    return open_engine(settings)
+
+
+def row(name: str, needs: int, result: Result) -> str:
+    """Return a system's row."""
+    ndcg = result.metrics["ndcg@10"]
+    cells = [name, f"{needs}", result.system]
+    cells.append(f"{ndcg.value:.4f} [{ndcg.low:.3f}, {ndcg.high:.3f}]")
+    cells += [f"{each.value:.4f}" for each in list(result.metrics.values())[1:]]
+    gain = result.difference
+    if gain:
+        cells.append(f"{gain.value:+.4f} [{gain.low:+.3f}, {gain.high:+.3f}]")
+        cells.append(f"{gain.wins}/{gain.ties}/{gain.losses}, p {gain.p:.3f}")
+    return f"| {' | '.join(cells)} |"
+
+
+def judged_set(folder: Path) -> Iterator[str]:
+    """Yield the rows of a judged set: ours, the legs and baselines, and misspelt."""
+    needs = read_needs(folder / "needs-dev.jsonl")
+    qrels = read_qrels(folder / "qrels-dev.tsv")
+    with engine(folder.name, folder / "catalog.jsonl") as opened:
+        found = evaluate(opened, needs, qrels, legs=True)
+        yield from (row(folder.name, found.needs, each) for each in found.results)
+        wrong = {qid: misspell(text, qid) for qid, text in needs.items()}
+        (ours,) = evaluate(opened, wrong, qrels).results
+        yield row(f"{folder.name}, misspelt", found.needs, ours)
+
+
+def own() -> Iterator[str]:
+    """Yield the rows of our own needs, by class."""
+    classes: dict[str, dict[str, str]] = {}
+    for line in (OWN / "needs.jsonl").read_text(encoding="utf-8").splitlines():
+        need = json.loads(line)
+        classes.setdefault(need["class"], {})[need["qid"]] = need["text"]
+    qrels = read_qrels(OWN / "qrels.tsv")
+    violated = {
+        tuple(line.split())
+        for line in (OWN / "violations.tsv").read_text(encoding="utf-8").splitlines()
+    }
+    with engine("own", None) as opened:
+        for name, needs in classes.items():
+            if not any(qid in qrels for qid in needs):
+                shown = [opened.search(Need.read(text)).hits for text in needs.values()]
+                silent = sum(not hits for hits in shown)
+                yield f"| own: {name} | {len(needs)} | ours | silent {silent} |"
+                continue
+            found = evaluate(opened, needs, qrels, legs=True)
+            yield from (
+                row(f"own: {name}", found.needs, each) for each in found.results
+            )
+            top = [(qid, slug) for qid in found.run for slug, _ in found.run[qid][:10]]
+            wrong = sum(pair in violated for pair in top)
+            if any(qid in needs for qid, *_ in violated):
+                yield f"| own: {name} | {found.needs} | ours | violated {wrong} |"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path)
+    given: list[Path] = parser.parse_args().folders
+    print(f"{time.strftime('%Y-%m-%d')}\n")
+    print(
+        "| set | needs | system | nDCG@10 | MRR@10 | R@1 | R@10 | R@100 | ours - it |"
+    )
+    for folder in given:
+        for line in judged_set(folder):
+            print(line, flush=True)
+    for line in own():
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
