@@ -95,10 +95,9 @@ def _write(
     vector.build(vectors, folder)
     progress("encoder", 0, 1)
     _export(encoder, kept, folder / "encoder")
-    exported = (folder / "encoder").is_dir()
-    need_encoder: NeedEncoder = (
-        ExportedEncoder(folder / "encoder") if exported else encoder
-    )
+    need_encoder: NeedEncoder = encoder
+    if (folder / "encoder").is_dir():
+        need_encoder = ExportedEncoder(folder / "encoder")
     closeness.build(catalog, vectors, need_encoder, folder)
     progress("encoder", 1, 1)
     return {

@@ -69,8 +69,8 @@ class Calibration:
     A confidence is the product of two logistic functions (Platt 1999): that anything
     like this hit answers the need, by its closeness; and that it is the right one among
     the hits, by its features. `cutoff` is the least confidence that is shown;
-    `min_closeness` the least closeness that is, where the catalogue itself does not say
-    better, and unless words or a name speak for the hit.
+    `min_closeness` the least closeness of an answer where the catalogue does not say
+    better itself.
     """
 
     version: str
@@ -102,14 +102,16 @@ class Calibration:
     ) -> NDArray[np.bool_]:
         """Return which hits are good enough to be shown and counted.
 
-        `floor` is the least closeness that answers a need in this catalogue.
+        None is if nothing answers the need: no hit is as close as `floor`, the least
+        closeness that answers a need in this catalogue, nor has most of its words.
         """
-        near = (
-            (evidence.closeness >= (self.min_closeness if floor is None else floor))
-            | (evidence.said >= SAID_ENOUGH)
-            | evidence.named
+        near = self.min_closeness if floor is None else floor
+        answered = (
+            (evidence.closeness >= near).any()
+            or (evidence.said >= SAID_ENOUGH).any()
+            or evidence.named.any()
         )
-        return near & (self.confidence(evidence) >= self.cutoff)
+        return answered & (self.confidence(evidence) >= self.cutoff)
 
 
 def _logistic(values: Scores) -> Scores:
