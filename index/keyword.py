@@ -220,8 +220,9 @@ class KeywordIndex:
         self._size: int = table["capabilities"]
         self._numbers = {term: number for number, term in enumerate(table["terms"])}
         self._offsets = np.load(folder / "offsets.npy")
-        self._rows = np.load(folder / "rows.npy", mmap_mode="r")
-        self._impacts = np.load(folder / "impacts.npy", mmap_mode="r")
+        # Plain arrays over the mapped files: slices of a memmap cost ten times more.
+        self._rows = np.asarray(np.load(folder / "rows.npy", mmap_mode="r"))
+        self._impacts = np.asarray(np.load(folder / "impacts.npy", mmap_mode="r"))
         self.totals: Scores = np.load(folder / "totals.npy")
         """Each capability's score for a need of all its own terms, each once."""
         self._tops: Scores = np.load(folder / "tops.npy")
