@@ -108,7 +108,9 @@ class SentenceEncoder:
 
     def is_word(self, text: str) -> bool:
         """Return whether `text` is one whole word of the model's vocabulary."""
-        pieces: list[str] = self._model.tokenizer.tokenize(text)
+        tokenizer = self._model.tokenizer  # of transformers, or bare of tokenizers
+        tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        pieces = tokenizer.encode(text, add_special_tokens=False).tokens
         return [piece.lower() for piece in pieces] == [text.lower()]
 
     @staticmethod

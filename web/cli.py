@@ -1,5 +1,6 @@
 """The command line: `instead`."""
 
+import errno
 import json
 import logging
 import sys
@@ -26,6 +27,8 @@ from web import payload, progress, terminal
 from web.errors import status
 from web.settings import Settings, build_generation, open_engine
 
+logger = logging.getLogger(__name__)
+
 Paths = tuple[Path, ...]
 
 
@@ -45,6 +48,20 @@ class Commands(click.Group):
         except EngineError as error:
             click.echo(f"instead: {error}", err=True)
             ctx.exit(status(error).exit)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of the pipe went away
+                raise
+            click.echo(f"instead: {error.filename}: {error.strerror}", err=True)
+            ctx.exit(1)
+        except Exception as error:  # a fault of ours is one line too
+            logger.debug("fault", exc_info=error)
+            what = f"{type(error).__name__}: {error}"
+            click.echo(
+                f"instead: a fault of its own: {what}; please report it", err=True
+            )
+            ctx.exit(1)
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from index.encoder import ExportedEncoder
-from index.errors import EncoderError
+from index.errors import EncoderError, MismatchError
 from index.model import MIN_AGREEMENT, SentenceEncoder, find
+from search.need import Need
+from web.settings import Settings, build_generation, open_engine
 
 pytestmark = [
     pytest.mark.model,
@@ -64,9 +66,9 @@ def test_whole_words_of_the_vocabulary_are_known(
         assert not encoder.is_word("captoning")
 
 
-def test_a_folder_of_another_model_is_taken_as_it_is(
-    real: SentenceEncoder, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of another model: four words, one dimension each."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer
@@ -77,14 +79,47 @@ def test_a_folder_of_another_model_is_taken_as_it_is(
     tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     static = StaticEmbedding(tokenizer, embedding_weights=np.eye(4, dtype=np.float32))
-    SentenceTransformer(modules=[static]).save(str(tmp_path / "tiny"))
-    tiny = find(str(tmp_path / "tiny"))
-    assert tiny.name == "tiny"
-    assert tiny.digest != real.digest
-    np.testing.assert_allclose(tiny.encode_need("caption"), [0, 0, 1, 0], atol=1e-6)
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    SentenceTransformer(modules=[static]).save(str(folder))
+    return folder
+
+
+def test_a_folder_of_another_model_is_taken_as_it_is(
+    real: SentenceEncoder, tiny: Path, tmp_path: Path
+) -> None:
+    encoder = find(str(tiny))
+    assert encoder.name == "tiny"
+    assert encoder.digest != real.digest
+    np.testing.assert_allclose(encoder.encode_need("caption"), [0, 0, 1, 0], atol=1e-6)
+    assert encoder.is_word("caption")
+    assert not encoder.is_word("captions")
     # Its graph is none the exporter knows: needs are then encoded by the model itself.
-    assert not tiny.export(tmp_path / "encoder")
+    assert not encoder.export(tmp_path / "encoder")
     assert not (tmp_path / "encoder").exists()
+
+
+def test_a_generation_of_another_model_answers_needs_of_that_one_only(
+    tiny: Path, catalog_file: Path, tmp_path: Path
+) -> None:
+    settings = Settings(tmp_path / "home", str(tiny))
+    build_generation(settings, (catalog_file,))
+    with open_engine(settings) as engine:
+        hit = engine.search(Need.read("caption an image")).hits[0]
+    assert hit.artifact.slug == "kosmos-2"
+    assert hit.confidence is None
+    with pytest.raises(MismatchError, match=r"was built by tiny .*INSTEAD_ENCODER"):
+        open_engine(Settings(tmp_path / "home"))
+
+
+def test_the_default_model_answers_from_its_export(
+    catalog_file: Path, tmp_path: Path
+) -> None:
+    settings = Settings(tmp_path / "home")
+    assert build_generation(settings, (catalog_file,)).encoder["exported"]
+    with open_engine(settings) as engine:
+        (hit,) = engine.search(Need.read("describe what is where in a photo"), 1).hits
+    assert hit.artifact.slug == "kosmos-2"
+    assert hit.confidence is not None
 
 
 def test_a_name_needs_a_revision() -> None:

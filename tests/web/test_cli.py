@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from index.errors import MismatchError
 from index.home import Home
 from tests.conftest import ARTIFACTS, HashingEncoder, to_jsonl
+from web.cli import main
 from web.settings import Settings, open_engine
 
 Run = Callable[..., Result]
@@ -244,6 +245,23 @@ def test_wrong_usage_exits_with_2(instead: Run, command: list[str]) -> None:
     result = instead(*command)
     assert result.exit_code == 2
     assert "Usage" in result.stderr
+
+
+def test_a_home_that_is_a_file_is_one_clear_line(
+    instead: Run, catalog_file: Path, tmp_path: Path
+) -> None:
+    line = refusal(instead("search", "captioning", "--home", catalog_file), 1)
+    assert str(catalog_file) in line
+
+
+def test_a_fault_of_the_engine_is_one_line(home: Home, catalog_file: Path) -> None:
+    def broken(setting: str | None) -> HashingEncoder:
+        raise ZeroDivisionError("by zero")
+
+    given = ["build", "--catalog", str(catalog_file)]
+    result = CliRunner().invoke(main, given, obj=Settings(home.path, None, broken))
+    line = refusal(result, 1)
+    assert line.startswith("instead: a fault of its own: ZeroDivisionError: by zero")
 
 
 def test_home_can_be_given_to_every_command(
