@@ -23,8 +23,8 @@ check: $(VENV)/tested ## what must hold before the tests are worth running
 	$(BIN)/lint-imports
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV) || ( \
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV) || ( \
 	  $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 	  $(PYTHON) -m pip --python $(VENV)/bin/python install pip )
 
@@ -32,12 +32,12 @@ $(VENV)/bin/python:
 # PyTorch's own index is out of reach, pip takes the build that a mirror or --find-links has.
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing into $(VENV) (about 450 MB the first time)"
-	$(PIP) install --retries 0 --no-deps --extra-index-url $(TORCH_INDEX) $(TORCH)
-	$(PIP) install --constraint constraints.txt --editable .
+	@$(PIP) install --retries 0 --no-deps --extra-index-url $(TORCH_INDEX) $(TORCH)
+	@$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
 $(VENV)/tested: $(VENV)/installed
-	$(PIP) install --constraint constraints.txt --editable '.[test]'
+	@$(PIP) install --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
 clean: ## remove the virtual environment; generations stay where they are

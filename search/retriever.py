@@ -19,7 +19,7 @@ from search.need import Need
 NEED_VECTORS = 4096
 """Encoded needs remembered, 6 MB at 384 dimensions: typing and paging repeat needs."""
 
-COVER, SAID, FIRST = 2.0, 6.0, 3
+COVER, SAID, SAID_MOST, FIRST = 2.0, 6.0, 0.7, 3
 """How the keyword leg's trust is made of its coverage; chosen on the train splits of
 two judged sets and on our own needs, confirmed on the dev splits of three sets."""
 
@@ -72,21 +72,22 @@ class KeywordRetriever:
         return rank(rows, scores[rows], k)
 
     def trust(self, need: Need, best: Ranking) -> float:
-        """Return how much of either text the other says, in [0, COVER + SAID].
+        """Return how much of either text the other says, in [0, COVER].
 
         A need that repeats most of what a capability says, or whose words stand
         together in one, was met by its words; one that shares a few words with a long
         text says little by them. `covered` is the share of the capability's own total
         score, `said` that of what the need's terms can score at most, both the mean
         over the best FIRST; the trust is the greater of COVER times covered and SAID
-        times the square of said.
+        times the square of said, the latter SAID_MOST at most: a need of two words is
+        easily said.
         """
         rows, scores = best.rows[:FIRST], best.scores[:FIRST]
         if not len(rows):
             return 0.0
         covered = float((scores / self._index.totals[rows]).mean())
         said = float(scores.mean()) / self._index.ceiling(analyse(need.topic))
-        return max(COVER * covered, SAID * said**2)
+        return max(COVER * covered, min(SAID * said**2, SAID_MOST))
 
     def score(self, need: Need, rows: Rows) -> Scores:
         """Return the BM25F scores of `rows`."""
