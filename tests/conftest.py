@@ -187,7 +187,7 @@ def settings(home: Home, encoder: HashingEncoder) -> Settings:
 def instead(settings: Settings) -> Callable[..., Result]:
     """Run the command line as a person would, with the settings of the test."""
 
-    def run(*arguments: str | Path) -> Result:
+    def run(*arguments: str | int | Path) -> Result:
         words = [str(argument) for argument in arguments]
         result = CliRunner().invoke(main, words, obj=settings)
         assert "Traceback" not in result.output

@@ -223,6 +223,7 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     from web.app import create_app
     from web.current import CurrentEngine
 
+    server.claim(host, port)
     engine_or_first_build(settings).generation.close()
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)

@@ -1,5 +1,6 @@
 """The server that runs the application until it is told to stop."""
 
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,17 @@ from flask import Flask
 
 THREADS = 4
 """One process holds one copy of index and model; encoder and FAISS release the GIL."""
+
+
+def claim(host: str, port: int) -> None:
+    """Raise OSError, which names the address and the way out, if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        reason = (error.strerror or str(error)).split(" (")[0]
+        message = f"{reason}; choose another with --host or --port"
+        raise OSError(error.errno, message, f"{host}:{port}") from error
 
 
 def run(make: Callable[[], Flask], host: str, port: int) -> None:

@@ -4,9 +4,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from index.home import Home
 
@@ -49,3 +51,23 @@ def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -
         process.terminate()
         assert process.wait(timeout=20) == 0
         process.stdout.close()
+
+
+def test_an_address_that_is_taken_is_one_clear_line(
+    instead: Callable[..., Result], built: Home
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = instead("serve", "--port", port)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"instead: 127.0.0.1:{port}: Address already in use; choose")
+
+
+def test_a_host_that_is_none_is_one_clear_line(
+    instead: Callable[..., Result], built: Home
+) -> None:
+    result = instead("serve", "--host", "256.0.0.1")
+    assert result.exit_code == 1
+    assert "instead: 256.0.0.1:8000: " in result.stderr
