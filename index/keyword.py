@@ -235,6 +235,13 @@ class KeywordIndex:
         start, end = (0, 0) if number is None else self._offsets[number : number + 2]
         return self._rows[start:end], self._impacts[start:end]
 
+    def impact(self, term: str, row: int) -> float:
+        """Return what `term` adds to the score of capability `row`, 0 if nothing."""
+        rows, impacts = self.postings(term)
+        place = int(np.searchsorted(rows, row))
+        found = place < len(rows) and int(rows[place]) == row
+        return float(impacts[place]) if found else 0.0
+
     def ceiling(self, terms: Sequence[str]) -> float:
         """Return the score of a capability that had the best impact of every term.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from index.artifact import Artifact, Capability
 from index.encoder import NeedEncoder
 from index.generation import Generation
+from index.hits import Scores
 from index.keyword import analyse
 from search.confidence import Calibration
 from search.explanation import Explanation
@@ -102,7 +103,7 @@ class Engine:
         Ties go by slug. Equal needs on equal generations get equal answers.
         """
         ranked = self.ranker.rank(need)
-        places = self._shown(ranked)
+        likely, places = self._judged(ranked)
         types = Counter(self.catalog.types[ranked.artifacts[places]].tolist())
         page = enumerate(places[offset : offset + k].tolist(), start=offset + 1)
         near = len(ranked.artifacts) > 0 and not len(places)
@@ -111,18 +112,22 @@ class Engine:
             generation=self.generation.id,
             total=len(places),
             types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
-            hits=tuple(self._hit(ranked, place, position) for position, place in page),
-            nearest=self._hit(ranked, 0, 1) if near else None,
+            hits=tuple(
+                self._hit(ranked, likely, place, position) for position, place in page
+            ),
+            nearest=self._hit(ranked, likely, 0, 1) if near else None,
         )
 
-    def _shown(self, ranked: Ranked) -> NDArray[np.int64]:
-        """Return the places of the artifacts that are good enough to be shown."""
+    def _judged(self, ranked: Ranked) -> tuple[Scores | None, NDArray[np.int64]]:
+        """Return each artifact's confidence, and the places that are to be shown."""
         if self._calibration is None:
-            return np.arange(len(ranked.artifacts))
-        floor = self.generation.floor
-        return np.flatnonzero(self._calibration.shown(ranked.evidence, floor))
+            return None, np.arange(len(ranked.artifacts))
+        shown = self._calibration.shown(ranked.evidence, self.generation.floor)
+        return self._calibration.confidence(ranked.evidence), np.flatnonzero(shown)
 
-    def _hit(self, ranked: Ranked, place: int, position: int) -> Hit:
+    def _hit(
+        self, ranked: Ranked, likely: Scores | None, place: int, position: int
+    ) -> Hit:
         owner = int(ranked.artifacts[place])
         own = ranked.rows[self.catalog.owners[ranked.rows] == owner]
         matches = tuple(
@@ -132,18 +137,17 @@ class Engine:
             )
             for row in own[:SHOWN_CAPABILITIES].tolist()
         )
-        confidence = None
-        if self._calibration:
-            confidence = float(self._calibration.confidence(ranked.evidence)[place])
+        impact = self.generation.keyword.impact
         lacks = tuple(
             word
             for word in ranked.need.topic.split()
             if (terms := analyse(word))
-            and not any(self._has(term, int(own[0])) for term in terms)
+            and not any(impact(term, int(own[0])) for term in terms)
         )
-        return Hit(position, self.catalog.at(owner), matches, confidence, lacks)
-
-    def _has(self, term: str, row: int) -> bool:
-        rows, _ = self.generation.keyword.postings(term)
-        place = int(np.searchsorted(rows, row))
-        return place < len(rows) and int(rows[place]) == row
+        return Hit(
+            position,
+            self.catalog.at(owner),
+            matches,
+            None if likely is None else float(likely[place]),
+            lacks,
+        )

@@ -96,12 +96,11 @@ class KeywordRetriever:
 
     def explain(self, need: Need, row: int) -> Explanation:
         """Return the score as the sum of the terms' impacts."""
-        parts = []
-        for term in analyse(need.topic):
-            rows, impacts = self._index.postings(term)
-            place = int(np.searchsorted(rows, row))
-            if place < len(rows) and rows[place] == row:
-                parts.append(Explanation(float(impacts[place]), f"the term {term!r}"))
+        parts = (
+            Explanation(impact, f"the term {term!r}")
+            for term in analyse(need.topic)
+            if (impact := self._index.impact(term, row))
+        )
         return Explanation.total("words in common, by BM25F", tuple(parts))
 
 
