@@ -27,6 +27,7 @@ from index.errors import (
     NoGenerationError,
 )
 from index.keyword import KeywordIndex
+from index.phrases import Phrases
 from index.spelling import Spelling
 from index.vector import VectorIndex
 
@@ -99,6 +100,7 @@ class Generation:
             self.catalog = Catalog.open(folder)
             self.keyword = KeywordIndex(folder / "keyword")
             self.vector = VectorIndex(folder)
+            self.phrases = Phrases(folder)
             self.floor = closeness.read(folder)
             self.spelling = Spelling(folder, self.keyword.has_term)
         except BaseException:

@@ -91,6 +91,11 @@ class Spelling:
         foreign = len(found) < len(unknown) and len(unknown) * 2 > len(words)
         return () if foreign else found  # another language is no slip of the finger
 
+    def begins_word(self, text: str) -> bool:
+        """Return whether the last word of `text` begins a word of the catalogue."""
+        last = text.casefold().split()[-1:] or [""]
+        return any(word.startswith(last[0]) for word in self._counts)
+
     def _find_nearest(self, word: str) -> str | None:
         near = process.extract(
             word,

@@ -15,6 +15,7 @@ from search.confidence import Calibration
 from search.explanation import Explanation
 from search.need import Need
 from search.ranking import Ranked, Ranker
+from search.suggestion import Suggestion, suggest
 
 SHOWN_CAPABILITIES = 3
 """Capabilities named with a hit: the one that matched, and the next best."""
@@ -117,6 +118,10 @@ class Engine:
             ),
             nearest=self._hit(ranked, likely, 0, 1) if near else None,
         )
+
+    def suggest(self, text: str) -> Suggestion:
+        """Return completions of `text`, and what was probably meant."""
+        return suggest(self.generation, self.ranker, text)
 
     def _judged(self, ranked: Ranked) -> tuple[Scores | None, NDArray[np.int64]]:
         """Return each artifact's confidence, and the places that are to be shown."""

@@ -78,6 +78,10 @@ class Ranker:
         )
         return replace(need, corrections=corrections)
 
+    def begins_word(self, text: str) -> bool:
+        """Return whether the last word of `text` may be an unfinished one."""
+        return self._generation.spelling.begins_word(text)
+
     def candidates(self, need: Need) -> Candidates:
         """Return the capabilities that any retriever proposes, scored by all."""
         proposed = {each.name: each.retrieve(need, DEPTH) for each in self.retrievers}

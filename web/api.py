@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from search.engine import Engine
-from search.need import Need
+from search.need import MAX_LENGTH, Need
 from web import payload
 
 
@@ -63,6 +63,14 @@ def blueprint(engine: Callable[[], Engine]) -> Blueprint:
     def artifact(slug: str) -> Response:
         """Return everything known of one artifact."""
         return jsonify(payload.artifact(engine().catalog[slug]))
+
+    @api.get("/api/v1/suggest")
+    def suggest() -> Response:
+        """Return completions of what was typed so far, and what was meant."""
+        text = request.args.get("q", "")
+        if not text.strip() or len(text) > MAX_LENGTH:
+            raise BadRequest(f"q: should have 1 to {MAX_LENGTH} characters")
+        return jsonify(payload.suggestion(engine().suggest(text)))
 
     @api.get("/healthz")
     def healthz() -> Response:

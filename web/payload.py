@@ -11,6 +11,7 @@ from search.evaluation import Evaluation
 from search.explanation import Explanation
 from search.highlight import highlights
 from search.need import Need
+from search.suggestion import Suggestion
 
 JSON = dict[str, Any]
 
@@ -190,6 +191,17 @@ def evaluation(found: Evaluation) -> JSON:
         {"needs": found.needs, "results": [asdict(each) for each in found.results]}
     )
     return content
+
+
+def suggestion(found: Suggestion) -> JSON:
+    """Return what somebody who is still typing may mean."""
+    return {
+        "query": found.text,
+        "completions": [
+            {"text": each.text, "slug": each.slug} for each in found.completions
+        ],
+        "didYouMean": found.did_you_mean,
+    }
 
 
 def problem(status: int, title: str, detail: str) -> JSON:

@@ -202,3 +202,16 @@ def test_a_switch_to_a_generation_that_cannot_be_opened_keeps_the_old_one(
     build(catalog, HashingEncoder("other"), built)
     assert follower().generation.id == "000001"
     assert "still on 000001" in caplog.text
+
+
+def test_typing_is_completed(client: FlaskClient) -> None:
+    assert client.get("/api/v1/suggest?q=kosm").json == {
+        "query": "kosm",
+        "completions": [{"text": "Kosmos-2", "slug": "kosmos-2"}],
+        "didYouMean": None,
+    }
+    wrong = client.get("/api/v1/suggest?q=gruonded+image").json
+    assert wrong is not None
+    assert wrong["didYouMean"] == "grounded image"
+    for bad in ("", "?q=", "?q=%20", "?q=" + "x" * 501):
+        assert client.get(f"/api/v1/suggest{bad}").status_code == 400
