@@ -24,7 +24,7 @@ from index.encoder import ExportedEncoder
 from index.errors import (
     DamagedError,
     MismatchError,
-    NoGenerationError,
+    StorageError,
 )
 from index.keyword import KeywordIndex
 from index.phrases import Phrases
@@ -145,7 +145,7 @@ def _shared_lock(folder: Path) -> IO[Any]:
     except portalocker.LockException as error:
         file.close()
         message = f"generation {folder.name} is being removed"
-        raise NoGenerationError(f"{message}; try again") from error
+        raise StorageError(f"{message}; try again") from error
     return file
 
 

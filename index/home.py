@@ -64,13 +64,16 @@ class Home:
 
         Raises NoGenerationError before the first build, DamagedError if none is good.
         """
-        id_ = self.current()
-        if id_ is None:
+        named = self.current()
+        ids = self.ids()
+        if named is None and not ids:
             message = f"nothing has been built under {self.path} yet"
             raise NoGenerationError(f"{message}; {BUILD}")
-        others = [each for each in reversed(self.ids()) if each != id_]
         first: DamagedError | None = None
-        for candidate in [id_, *others]:
+        if named is None:
+            first = DamagedError(f"{self.path / CURRENT} is missing; {BUILD}")
+        others = [each for each in reversed(ids) if each != named]
+        for candidate in [named, *others] if named else others:
             try:
                 generation = Generation(self._generations / candidate)
             except DamagedError as error:

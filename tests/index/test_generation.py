@@ -2,6 +2,7 @@ import json
 import shutil
 from pathlib import Path
 
+import portalocker
 import pytest
 
 from index.builder import build
@@ -104,6 +105,23 @@ def test_an_unreadable_pointer_is_met_by_the_last_good_generation(built: Home) -
     (built.path / CURRENT).write_bytes(b"\xff\xfe../../etc")
     with built.open() as generation:
         assert generation.id == "000001"
+
+
+def test_a_lost_pointer_is_met_by_the_last_good_generation(
+    built: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    (built.path / CURRENT).unlink()
+    with built.open() as generation:
+        assert generation.id == "000001"
+    assert "CURRENT is missing" in caplog.text
+
+
+def test_a_generation_that_is_being_removed_is_not_opened(built: Home) -> None:
+    folder = only(built)
+    with (folder / LOCK).open("ab") as lock:
+        portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        with pytest.raises(StorageError, match="is being removed; try again"):
+            Generation(folder)
 
 
 def test_nothing_built_says_how_to_build(home: Home) -> None:
