@@ -38,6 +38,12 @@ def blueprint(engine: Callable[[], Engine]) -> Blueprint:
     def artifact(slug: str) -> str:
         """Show everything known of one artifact."""
         found = payload.artifact(engine().catalog[slug])
-        return render_template("artifact.html", artifact=found)
+        return render_template(
+            "artifact.html",
+            artifact=found,
+            stated=payload.stated(found),
+            label=payload.label,
+            shown=payload.shown,
+        )
 
     return pages

@@ -1,5 +1,6 @@
 """Types of the engine as the JSON of the API: the one module that knows both."""
 
+import re
 import uuid
 from dataclasses import asdict
 from typing import Any
@@ -165,6 +166,30 @@ def artifact(found: Artifact) -> JSON:
         "rank": None,
         "pageUrl": f"/artifact/{found.slug}",
     }
+
+
+def label(name: str) -> str:
+    """Return a field's name for people: commercialUse is "commercial use"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).lower()
+
+
+def shown(value: Any) -> str:
+    """Return a fact's value for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(shown, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{label(key)} {shown(each)}" for key, each in value.items())
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    return str(value)
+
+
+def stated(found: JSON) -> JSON:
+    """Return all that an artifact's payload states and that evidence can stand for."""
+    others = {name: found[name] for name in ("license", "pricing") if name in found}
+    return {**others, **found["facts"]}
 
 
 def capability(found: Capability) -> JSON:

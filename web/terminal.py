@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from web.payload import JSON
+from web.payload import JSON, label, shown, stated
 
 MAX_WIDTH = 100
 """Longer lines read badly however wide the terminal is."""
@@ -53,16 +53,16 @@ def artifact(found: JSON) -> Iterator[str]:
     yield click.style(" \u00b7 ".join(filter(None, facts)), dim=True)
     if "summary" in found:
         yield from _wrapped(found["summary"], "")
-    for label in ("url", "repository", "family", "updatedAt"):
-        if label in found:
-            yield f"{label:>20}  {found[label]}"
-    for name, value in [*found["facts"].items(), *found.get("pricing", {}).items()]:
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else f"{value}"
+    for name in ("url", "repository", "family", "updatedAt"):
+        if name in found:
+            yield f"{label(name):>20}  {found[name]}"
+    for name, value in stated(found).items():
         source = found["evidence"].get(name, {}).get("source", "")
-        yield f"{name:>20}  {shown}  {click.style(source, dim=True)}".rstrip()
+        line = f"{label(name):>20}  {shown(value)}"
+        yield f"{line}  {click.style(source, dim=True)}" if source else line
     for signal in found.get("signals", ()):
         dated = f"as of {signal['asOf']}" if "asOf" in signal else "undated"
-        yield f"{signal['name']:>20}  {signal['value']:,.0f}  {dated}"
+        yield f"{label(signal['name']):>20}  {shown(signal['value'])}  {dated}"
     for each in found["capabilities"]:
         yield ""
         yield from _capability(each)
@@ -81,10 +81,10 @@ LABELS = {
 def _capability(found: JSON) -> Iterator[str]:
     yield click.style(found["name"], bold=True)
     yield from _wrapped(found["description"], "  ")
-    for field, label in LABELS.items():
+    for field, title in LABELS.items():
         texts = found.get(field, [])
         for text in [texts] if isinstance(texts, str) else texts:
-            yield from _wrapped(f"{label}: {text}", "  ")
+            yield from _wrapped(f"{title}: {text}", "  ")
 
 
 def generations(found: list[JSON]) -> Iterator[str]:

@@ -141,7 +141,7 @@ def test_an_artifact_is_shown_whole(instead: Run) -> None:
         "Kosmos-2",
         "1,000  as of 2026-08-21",
         "Limit: Images",
-        "1660000000.0",
+        "1,660,000,000",
     ):
         assert part in text
     content = as_json(instead("show", "kosmos-2", "--json"))
