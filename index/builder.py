@@ -26,7 +26,7 @@ PASSAGES = "passages.npy"
 
 
 class Progress(Protocol):
-    """Told what a build is at; called once with a total per stage, then with steps."""
+    """Told what a build is at, stage by stage."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Report that `done` of `total` units of `stage` are finished."""

@@ -6,10 +6,8 @@ locked is removed.
 
 import hashlib
 import json
-import logging
 import os
 import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,8 +28,6 @@ from index.keyword import KeywordIndex
 from index.phrases import Phrases
 from index.spelling import Spelling
 from index.vector import VectorIndex
-
-logger = logging.getLogger(__name__)
 
 FORMAT = 1
 """Version of everything a generation holds; another one is refused, never guessed."""
@@ -149,11 +145,10 @@ def _shared_lock(folder: Path) -> IO[Any]:
     return file
 
 
-def verify(folder: Path, tick: Callable[[int], None] = lambda size: None) -> Manifest:
+def verify(folder: Path) -> Manifest:
     """Return the manifest of `folder` once every file matches its checksum.
 
     Raises DamagedError naming the first file that differs, is missing or is cut.
-    `tick` is called with the bytes checked since the last call.
     """
     manifest = Manifest.load(folder)
 
@@ -166,7 +161,6 @@ def verify(folder: Path, tick: Callable[[int], None] = lambda size: None) -> Man
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return "is missing or cannot be read"
-        tick(expected["bytes"])
         return None if digest == expected["sha256"] else "differs from its checksum"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing releases the GIL

@@ -18,6 +18,11 @@ class Ranking(NamedTuple):
     scores: Scores
 
 
+def firsts(owners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places at which each distinct owner comes first, ascending."""
+    return np.sort(np.unique(owners, return_index=True)[1])
+
+
 def rank(rows: Rows, scores: Scores, k: int) -> Ranking:
     """Return the k best of distinct `rows`, best first, ties by row."""
     candidates: Rows = np.arange(len(rows))

@@ -36,9 +36,9 @@ class Home:
         """Return the ids of all published generations, oldest first."""
         if not self._generations.is_dir():
             return []
-        return sorted(
-            path.name for path in self._generations.iterdir() if path.name[0] != "."
-        )
+        # Staging folders begin with a dot; whatever else lies there is not ours.
+        names = (path.name for path in self._generations.iterdir())
+        return sorted(name for name in names if name.isdecimal())
 
     def current(self) -> str | None:
         """Return the id of the generation in use; None before the first build."""
@@ -114,14 +114,13 @@ class Home:
         folder.mkdir()
         return id_, folder
 
-    def publish(self, folder: Path) -> Path:
+    def publish(self, folder: Path) -> None:
         """Move a sealed staging folder into place, and switch to it."""
         place = folder.with_name(folder.name.removeprefix("."))
         folder.rename(place)
         sync(self._generations)
         self.switch(place.name)
         self._prune()
-        return place
 
     def switch(self, id_: str) -> None:
         """Make `id_` the generation in use, in one step."""

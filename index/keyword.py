@@ -22,6 +22,7 @@ from whoosh.lang.porter import stem
 from whoosh.query import Or, Query, Term
 from whoosh.reading import IndexReader
 from whoosh.scoring import BM25F
+from whoosh.searching import Searcher
 
 from index.artifact import Artifact, Capability
 from index.catalog import Catalog
@@ -75,17 +76,21 @@ class TermFilter(Filter):
 ANALYZER = RegexTokenizer(r"[^\W_]+") | TermFilter()
 
 
-def analyse(text: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def analyse(text: str) -> tuple[str, ...]:
     """Return the distinct terms of `text` in order of appearance.
 
     A need's term counts once however often it is said: that alone lifts nDCG@10 of
     one judged set from .80 to .85.
     """
-    return list(dict.fromkeys(token.text for token in ANALYZER(text)))
+    return tuple(dict.fromkeys(token.text for token in ANALYZER(text)))
 
 
 def query(terms: Sequence[str]) -> Query:
-    """Return the Whoosh query of a need: any term in any field, fields weighed."""
+    """Return the Whoosh query of a need: any term in any field, fields weighed.
+
+    Its scores are those of KeywordIndex.score; the tests hold the two together.
+    """
     return Or(
         [
             Term(field, term, boost=weight)
@@ -142,8 +147,6 @@ def compile_impacts(reader: IndexReader, folder: Path) -> int:
     times Whoosh's own BM25F score of the posting, so that a need's score is a sum of
     impacts. Capabilities are numbered as they were added.
     """
-    from whoosh.searching import Searcher
-
     size = reader.doc_count_all()
     with Searcher(reader, weighting=BM25, closereader=False) as searcher:
         by_term: dict[str, list[tuple[str, float]]] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import JudgementError
-from index.hits import Scores, rank
+from index.hits import Scores, firsts, rank
 from search.engine import Engine
 from search.fusion import factors, fuse, reciprocal_rank
 from search.need import Need
@@ -211,14 +211,10 @@ def _ranked(
     """Return the first DEPTH artifacts with their scores; a score of 0 is no match."""
     matched = scores > 0
     ranking = rank(found.rows[matched], scores[matched], int(matched.sum()))
-    best = dict(zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True))
     owners = engine.catalog.owners[ranking.rows]
-    _, first = np.unique(owners, return_index=True)
-    places = np.sort(first)[:DEPTH]
-    return [
-        (engine.catalog.slugs[owners[place]], best[int(ranking.rows[place])])
-        for place in places
-    ]
+    places = firsts(owners)[:DEPTH]
+    slugs = [engine.catalog.slugs[owner] for owner in owners[places]]
+    return list(zip(slugs, ranking.scores[places].tolist(), strict=True))
 
 
 def _results(

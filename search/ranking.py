@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from index.encoder import NeedEncoder
 from index.generation import Generation
-from index.hits import Rows, Scores, rank
+from index.hits import Rows, Scores, firsts, rank
 from index.keyword import analyse
 from search.confidence import Evidence
 from search.explanation import Explanation
@@ -28,32 +28,30 @@ list changes only what neither leg puts among its first 500."""
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Capabilities under consideration, by row, with every leg's scores and weight."""
+    """Capabilities under consideration, by row, with every leg's scores and weight.
+
+    `scores` are fused: each the sum of the legs' scores times their factors.
+    """
 
     rows: Rows
     legs: dict[str, Scores]
     weights: dict[str, float]
     factors: dict[str, float]
-
-    @property
-    def scores(self) -> Scores:
-        """The fused scores, each the sum of the legs' scores times their factors."""
-        return fuse(self.legs, self.factors)
+    scores: Scores
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """Artifacts best first, each by its best capability.
 
-    `artifacts` are positions in the catalogue; `rows` all candidate capabilities, best
-    first; `scores` and `evidence` belong to the artifacts.
+    `artifacts` are positions in the catalogue, `evidence` belongs to them; `rows` are
+    all candidate capabilities, best first.
     """
 
     need: Need
     candidates: Candidates
     rows: Rows
     artifacts: NDArray[np.int64]
-    scores: Scores
     evidence: Evidence
 
 
@@ -93,23 +91,21 @@ class Ranker:
                 for each in self.retrievers
             }
         )
-        return Candidates(rows, legs, shares, factors(legs, shares))
+        by = factors(legs, shares)
+        return Candidates(rows, legs, shares, by, fuse(legs, by))
 
     def rank(self, need: Need) -> Ranked:
         """Return the artifacts for `need`, best first, ties by slug."""
         need = self.understand(need)
         found = self.candidates(need)
         ordered = rank(found.rows, found.scores, len(found.rows)).rows
-        owners, first = np.unique(self.catalog.owners[ordered], return_index=True)
-        best = np.sort(first)
-        places = np.searchsorted(found.rows, ordered[best])
+        best = ordered[firsts(self.catalog.owners[ordered])]
         return Ranked(
             need=need,
             candidates=found,
             rows=ordered,
-            artifacts=owners[np.argsort(first)],
-            scores=found.scores[places],
-            evidence=self._evidence(need, found, places),
+            artifacts=self.catalog.owners[best],
+            evidence=self._evidence(need, found, np.searchsorted(found.rows, best)),
         )
 
     def _evidence(

@@ -37,7 +37,10 @@ def create_app(engine: Callable[[], Engine]) -> Flask:
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         """Answer an error of the protocol."""
-        return _problem(error.code or 500, error.name, error.description or "")
+        response = _problem(error.code or 500, error.name, error.description or "")
+        kept = [each for each in error.get_headers() if each[0] != "Content-Type"]
+        response.headers.extend(kept)  # such as which methods are allowed
+        return response
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:

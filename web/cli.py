@@ -43,7 +43,8 @@ class Commands(click.Group):
             for fault in error.faults:
                 click.echo(fault, err=True)
             count = len(error.faults)
-            click.echo(f"instead: the catalogue is refused: {count} faults", err=True)
+            faults = "1 fault" if count == 1 else f"{count:,} faults"
+            click.echo(f"instead: the catalogue is refused: {faults}", err=True)
             ctx.exit(status(error).exit)
         except EngineError as error:
             click.echo(f"instead: {error}", err=True)

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import asdict
 from typing import Any
 
-from index.artifact import Artifact, Capability
+from index.artifact import Artifact
 from index.generation import Manifest
 from search.engine import Answer, Hit, Match
 from search.evaluation import Evaluation
@@ -190,12 +190,6 @@ def stated(found: JSON) -> JSON:
     """Return all that an artifact's payload states and that evidence can stand for."""
     others = {name: found[name] for name in ("license", "pricing") if name in found}
     return {**others, **found["facts"]}
-
-
-def capability(found: Capability) -> JSON:
-    """Return everything known of a capability."""
-    content: JSON = camelled(found.model_dump(mode="json", exclude_defaults=True))
-    return content
 
 
 def generation(manifest: Manifest, *, current: bool) -> JSON:

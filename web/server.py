@@ -44,7 +44,7 @@ def run(make: Callable[[], Flask], host: str, port: int) -> None:
                 "control_socket_disable": True,
             }
             for name, value in options.items():
-                if name in self.cfg.settings:
+                if name in self.cfg.settings:  # older versions have no control socket
                     self.cfg.set(name, value)
 
         def load(self) -> Flask:

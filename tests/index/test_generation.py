@@ -124,6 +124,16 @@ def test_a_generation_that_is_being_removed_is_not_opened(built: Home) -> None:
             Generation(folder)
 
 
+def test_what_is_not_ours_beside_the_generations_is_left_alone(
+    built: Home, catalog: Catalog
+) -> None:
+    notes = built.folder("000001").parent / "notes"
+    notes.mkdir()
+    build(catalog, HashingEncoder(), built)
+    assert built.ids() == ["000001", "000002"]
+    assert notes.is_dir()
+
+
 def test_nothing_built_says_how_to_build(home: Home) -> None:
     with pytest.raises(NoGenerationError, match="instead build"):
         home.open()

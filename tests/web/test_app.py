@@ -103,6 +103,7 @@ def test_an_error_is_a_problem_that_says_what_to_do(
 def test_another_method_is_a_problem(client: FlaskClient) -> None:
     response = client.post("/api/v1/search")
     assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
     assert response.content_type == "application/problem+json"
 
 
