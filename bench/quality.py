@@ -12,12 +12,23 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from bench.misspell import misspell
 from search.engine import Engine
-from search.evaluation import Result, evaluate, read_needs, read_qrels
+from search.evaluation import (
+    Evaluation,
+    Grades,
+    Result,
+    difference,
+    evaluate,
+    ndcg,
+    read_needs,
+    read_qrels,
+)
 from search.need import Need
 from web.settings import Settings, build_generation, open_engine
 
@@ -57,6 +68,22 @@ def judged_set(folder: Path) -> Iterator[str]:
         yield row(f"{folder.name}, misspelt", found.needs, ours)
 
 
+def without_constraints(
+    opened: Engine,
+    needs: Mapping[str, str],
+    qrels: Mapping[str, Grades],
+    ours: Evaluation,
+) -> Result:
+    """Return what the same engine reaches that reads no constraints."""
+    bare = evaluate(opened, needs, qrels, without=("constraints",))
+    values = [
+        np.array([ndcg([slug for slug, _ in run[qid]], qrels[qid]) for qid in run])
+        for run in (ours.run, bare.run)
+    ]
+    gain = difference(*values)
+    return Result("without constraints", bare.results[0].metrics, gain)
+
+
 def own() -> Iterator[str]:
     """Yield the rows of our own needs, by class."""
     classes: dict[str, dict[str, str]] = {}
@@ -76,6 +103,11 @@ def own() -> Iterator[str]:
             found = evaluate(opened, needs, qrels, legs=True)
             yield from (
                 row(f"own: {name}", found.needs, each) for each in found.results
+            )
+            yield row(
+                f"own: {name}",
+                found.needs,
+                without_constraints(opened, needs, qrels, found),
             )
             top = [(qid, slug) for qid in found.run for slug, _ in found.run[qid][:10]]
             if any(qid in needs for qid, _ in violated):

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index import closeness, keyword, passage, phrases, spelling, vector
+from index import claims, closeness, keyword, passage, phrases, spelling, vector
 from index.catalog import Catalog
 from index.encoder import Encoder, ExportedEncoder, NeedEncoder, Vectors
 from index.errors import DamagedError, MismatchError
@@ -87,6 +87,7 @@ def _write(
 
     terms = keyword.build(catalog, folder / "keyword", tick)
     spelling.build(catalog, folder)
+    claims.build(catalog, folder, datetime.now(UTC).date())
     phrases.build(catalog, folder)
     texts = passage.passages(catalog)
     digests = passage.digests(texts)

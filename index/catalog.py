@@ -6,7 +6,7 @@ import mmap
 import re
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ from index.errors import CatalogError, UnknownArtifactError
 
 OWNED = 2
 """Parts of a path that is an owner and a name, as code and model hosts have them."""
+
+TELLING = 5
+"""Letters from which on the beginning of a word tells a name."""
+
+CALLED = 12
+"""Artifacts at most that a part of a name may mean; "mcp" is part of hundreds."""
 
 
 class Catalog(Mapping[str, Artifact]):
@@ -135,6 +141,55 @@ class Catalog(Mapping[str, Artifact]):
         first = bisect_left(self._in_order, (start, -1))
         like = takewhile(lambda each: each[0].startswith(start), self._in_order[first:])
         return np.array(sorted({position for _, position in like}), dtype=np.int64)
+
+    def called(self, text: str) -> NDArray[np.int64]:
+        """Return the numbers of the artifacts that `text` may mean, ascending.
+
+        Those it names; else those with a name that begins with it; else those with a
+        name that it is a part of, unless these are too many for a name.
+        """
+        for found in (self.named(text), self.named_like(text)):
+            if len(found):
+                return found
+        words = _words(text)
+        among = self._named_with(words)
+        return np.array(among if len(among) <= CALLED else [], dtype=np.int64)
+
+    def containing(self, text: str) -> NDArray[np.int64]:
+        """Return the numbers of the artifacts with `text` in a name, ascending.
+
+        The last word may be the beginning of one, if it is long enough to tell.
+        """
+        words = _words(text)
+        if not words:
+            return np.zeros(0, dtype=np.int64)
+        part = f" {' '.join(words)}"
+        ends = "" if len(words[-1]) >= TELLING else " "
+        found = {
+            position for name, position in self._in_order if part + ends in f" {name} "
+        }
+        return np.array(sorted(found), dtype=np.int64)
+
+    def names_with(self, word: str) -> int:
+        """Return how many artifacts have `word` in a name."""
+        return len({position for _, position in self._words_of_names.get(word, ())})
+
+    def _named_with(self, words: list[str]) -> list[int]:
+        names = self._words_of_names
+        rare = min((names.get(word, set()) for word in words), key=len, default=set())
+        part = f" {' '.join(words)} "
+        found = {position for name, position in rare if part in f" {name} "}
+        if not found:  # AUTOMATIC1111 web UI is AUTOMATIC1111's Stable Diffusion web UI
+            found = {each for name, each in rare if set(words) <= set(name.split())}
+        return sorted(found)
+
+    @cached_property
+    def _words_of_names(self) -> dict[str, set[tuple[str, int]]]:
+        found: dict[str, set[tuple[str, int]]] = {}
+        for name, position in self._in_order:
+            for word in name.split():
+                found.setdefault(word, set()).add((name, position))
+        return found
 
     def capability(self, row: int) -> Capability:
         """Return the capability numbered `row`, from 0 to capability_count - 1."""

@@ -18,6 +18,7 @@ import portalocker
 
 from index import closeness
 from index.catalog import Catalog
+from index.claims import Claims
 from index.encoder import ExportedEncoder
 from index.errors import (
     DamagedError,
@@ -29,7 +30,7 @@ from index.phrases import Phrases
 from index.spelling import Spelling
 from index.vector import VectorIndex
 
-FORMAT = 1
+FORMAT = 2
 """Version of everything a generation holds; another one is refused, never guessed."""
 
 MANIFEST, LOCK = "manifest.json", "lock"
@@ -94,6 +95,7 @@ class Generation:
             self.manifest = verify(folder)
             self.folder = folder
             self.catalog = Catalog.open(folder)
+            self.claims = Claims(folder, self.catalog)
             self.keyword = KeywordIndex(folder / "keyword")
             self.vector = VectorIndex(folder)
             self.phrases = Phrases(folder)

@@ -1,7 +1,7 @@
 """The engine: one open generation answering needs."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from index.generation import Generation
 from index.hits import Scores
 from index.keyword import analyse
 from search.confidence import Calibration
+from search.constraint import Checked, Constraint
 from search.explanation import Explanation
 from search.need import Need
 from search.ranking import Ranked, Ranker
@@ -40,7 +41,7 @@ class Hit:
 
     `confidence` is the probability that the hit is right, None for an encoder that
     nothing was calibrated for; `lacks` the need's words that its best capability does
-    not have.
+    not have; `checked` tells of each constraint whether it is met, and what proves it.
     """
 
     position: int
@@ -48,6 +49,7 @@ class Hit:
     matches: tuple[Match, ...]
     confidence: float | None
     lacks: tuple[str, ...]
+    checked: tuple[Checked, ...]
 
     @property
     def score(self) -> float:
@@ -56,10 +58,19 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """How many artifacts would be hits but for one must-have, which they violate."""
+
+    constraint: Constraint
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Hits of one page, and what was counted over all that are good enough.
 
-    `nearest` is the best of those that are not, where none is good enough.
+    `nearest` is the best of those that are not, where none is good enough; `hidden`
+    counts those that a must-have keeps out.
     """
 
     need: Need
@@ -68,6 +79,7 @@ class Answer:
     types: dict[str, int]
     hits: tuple[Hit, ...]
     nearest: Hit | None
+    hidden: tuple[Hidden, ...]
 
 
 class Engine:
@@ -117,7 +129,25 @@ class Engine:
                 self._hit(ranked, likely, place, position) for position, place in page
             ),
             nearest=self._hit(ranked, likely, 0, 1) if near else None,
+            hidden=self._hidden(ranked.need),
         )
+
+    def _hidden(self, need: Need) -> tuple[Hidden, ...]:
+        """Return what the must-haves of `need` keep out, each counted for its first."""
+        broken = self.ranker.broken(need)
+        if not broken:
+            return ()
+        ranked = self.ranker.order(replace(need, constraints=()))
+        _, places = self._judged(ranked)
+        left = np.zeros(len(self.catalog), dtype=np.bool_)
+        left[ranked.artifacts[places]] = True
+        hidden = []
+        for constraint, forbidden in broken:
+            count = int((left & forbidden).sum())
+            left &= ~forbidden
+            if count:
+                hidden.append(Hidden(constraint, count))
+        return tuple(hidden)
 
     def suggest(self, text: str) -> Suggestion:
         """Return completions of `text`, and what was probably meant."""
@@ -155,4 +185,5 @@ class Engine:
             matches,
             None if likely is None else float(likely[place]),
             lacks,
+            self.ranker.check(ranked.need, owner),
         )

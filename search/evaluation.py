@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,9 @@ RESAMPLES = 10_000
 
 DEPTH = 100
 """Artifacts ranked for each need."""
+
+PARTS = ("constraints",)
+"""What `without` can take out of the engine."""
 
 LEGS = ("keyword", "vector")
 """The retrievers that rank for any need, measured alone and mixed."""
@@ -164,12 +167,14 @@ def evaluate(
     tick: Callable[[int, int], None] = lambda done, total: None,
     *,
     legs: bool = False,
+    without: Collection[str] = (),
 ) -> Evaluation:
     """Return how well `engine` ranks, over the needs that have a right artifact.
 
     The whole ranking is measured: the cut-off hides its end and reorders nothing.
     With `legs`, also each retriever alone, plain reciprocal rank fusion, and the best
     fixed mix: the one weight that is best on this very set, chosen with its labels.
+    `without` takes parts out: "constraints" reads all of a need as its topic.
     Raises JudgementError if no need is judged, NeedError for one without words.
     """
     judged = {
@@ -183,7 +188,9 @@ def evaluate(
     run = {}
     for done, (qid, text) in enumerate(judged.items(), start=1):
         # Judged needs are measured whole, longer ones than a person may type included.
-        need = engine.ranker.understand(Need.read(text, limit=None))
+        need = engine.ranker.understand(
+            Need.read(text, limit=None), constraints="constraints" not in without
+        )
         found = engine.ranker.candidates(need)
         run[qid] = _ranked(engine, found, found.scores)
         systems = _systems(found) if legs else {"ours": found.scores}

@@ -2,37 +2,86 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from index.artifact import TYPES
 from index.errors import NeedError
 from index.spelling import Correction
+from search.constraint import Constraint, Mode
 
 MIN_LENGTH, MAX_LENGTH = 2, 500
 """Characters of a need, spaces at its ends not counted."""
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """What a need compares with: `name`, said from `start` to `end`.
+
+    `positions` are the artifacts that it may mean, none if it names no known one;
+    `itself` are those of them that are the thing itself or a variant of it.
+    """
+
+    name: str
+    text: str
+    start: int
+    end: int
+    positions: tuple[int, ...] = ()
+    itself: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Need:
-    """A need as the engine reads it; `types` is empty where any type will do."""
+    """A need as the engine reads it; `types` is empty where any type will do.
+
+    `modes` flips constraints by key. `topic` is the need without its constraints;
+    `sought`, what the retrievers look for, is the topic with the words of those
+    constraints that most artifacts say nothing of: facts cannot decide them.
+    """
 
     text: str
     types: frozenset[str] = frozenset()
+    modes: Mapping[str, Mode] = field(default_factory=dict)
     corrections: tuple[Correction, ...] = ()
+    topic: str = ""
+    sought: str = ""
+    constraints: tuple[Constraint, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
 
     @property
-    def topic(self) -> str:
-        """What the retrievers look for: the text, misspelt words corrected."""
-        topic, end = "", 0
+    def corrected(self) -> str:
+        """The text, misspelt words corrected."""
+        text, end = "", 0
         for each in self.corrections:
-            topic += self.text[end : each.start] + each.read_as
+            text += self.text[end : each.start] + each.read_as
             end = each.end
-        return topic + self.text[end:]
+        return text + self.text[end:]
+
+    def place(self, at: int) -> int:
+        """Return where character `at` of the corrected text stands in the text."""
+        shift = 0
+        for each in self.corrections:
+            start = each.start + shift
+            if at <= start:
+                break
+            longer = len(each.read_as) - (each.end - each.start)
+            if at < start + len(each.read_as):
+                return min(each.start + at - start, each.end)
+            shift += longer
+        return at - shift
+
+    @property
+    def active(self) -> tuple[Constraint, ...]:
+        """The constraints that are not switched off."""
+        return tuple(each for each in self.constraints if each.mode != "off")
 
     @classmethod
     def read(
-        cls, text: str, types: Iterable[str] = (), limit: int | None = MAX_LENGTH
+        cls,
+        text: str,
+        types: Iterable[str] = (),
+        modes: Mapping[str, Mode] | None = None,
+        limit: int | None = MAX_LENGTH,
     ) -> "Need":
         """Return the need of a person's words; they are prose, never query syntax.
 
@@ -54,4 +103,4 @@ class Need:
         if unknown:
             message = f"no artifact has the type {unknown[0]!r}"
             raise NeedError(f"{message}; types are {', '.join(TYPES)}")
-        return cls(text, wanted)
+        return cls(text, wanted, modes or {}, topic=text, sought=text)

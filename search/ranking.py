@@ -2,28 +2,41 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.claims import SATISFIED, VIOLATED
 from index.encoder import NeedEncoder
 from index.generation import Generation
 from index.hits import Rows, Scores, firsts, rank
 from index.keyword import analyse
 from search.confidence import Evidence
+from search.constraint import STATUSES, Checked, Constraint, is_kind, prove
 from search.explanation import Explanation
 from search.fusion import factors, fuse, weights
-from search.need import Need
+from search.names import Names
+from search.need import Anchor, Need
+from search.reading import Reader
 from search.retriever import (
+    AnchorRetriever,
     KeywordRetriever,
     NameRetriever,
     Retriever,
     VectorRetriever,
 )
 
+DOUBT, WISH = (0.0, 0.4, 1.0), (0.0, 0.02, 0.04)
+"""Share of its score that a capability loses by a constraint satisfied, unknown or
+violated: unknown ranks below satisfied of like relevance, not below the irrelevant."""
+
 DEPTH = 500
 """Capabilities each leg proposes. Any of them gets the score of every leg, so a deeper
 list changes only what neither leg puts among its first 500."""
+
+
+Said = TypeVar("Said", Constraint, Anchor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +76,71 @@ class Ranker:
         self._generation = generation
         self._encoder = encoder
         self.catalog = catalog = generation.catalog
+        claims, has_term = generation.claims, generation.keyword.has_term
+        names = Names(catalog, claims, encoder.is_word, has_term)
+        self._reader = Reader(catalog, claims, names)
         self.retrievers: Sequence[Retriever] = (
-            KeywordRetriever(catalog, generation.keyword),
-            VectorRetriever(catalog, generation.vector, encoder),
+            KeywordRetriever(generation.keyword),
+            VectorRetriever(generation.vector, encoder),
             NameRetriever(catalog),
+            AnchorRetriever(catalog, generation.vector),
         )
 
-    def understand(self, need: Need) -> Need:
-        """Return `need` with its misspelt words corrected."""
+    def understand(self, need: Need, *, constraints: bool = True) -> Need:
+        """Return `need` with misspelt words corrected and its constraints read.
+
+        Without `constraints`, all of it is topic. Raises NeedError if a mode is asked
+        for something that is no constraint.
+        """
         corrections = self._generation.spelling.corrections(
-            need.text, self._encoder.is_word
+            need.text,
+            lambda word: self._encoder.is_word(word) or self._reader.knows(word),
         )
-        return replace(need, corrections=corrections)
+        need = replace(need, corrections=corrections)
+        if not constraints:
+            return replace(need, topic=need.corrected, sought=need.corrected)
+        reading = self._reader.read(need.corrected, need.modes)
+        return replace(
+            need,
+            topic=reading.topic,
+            sought=reading.sought,
+            constraints=tuple(_placed(each, need) for each in reading.constraints),
+            anchors=tuple(_placed(each, need) for each in reading.anchors),
+        )
 
     def begins_word(self, text: str) -> bool:
         """Return whether the last word of `text` may be an unfinished one."""
         return self._generation.spelling.begins_word(text)
 
+    def allowed(self, need: Need) -> NDArray[np.bool_]:
+        """Return which artifacts no type, must-have or exclusion of `need` forbids."""
+        catalog = self.catalog
+        allowed = np.ones(len(catalog), dtype=np.bool_)
+        if need.types:
+            allowed &= np.isin(catalog.types, list(need.types))
+        for _, forbidden in self.broken(need):
+            allowed &= ~forbidden
+        for anchor in need.anchors:
+            allowed[list(anchor.itself)] = False
+        return allowed
+
+    def broken(self, need: Need) -> list[tuple[Constraint, NDArray[np.bool_]]]:
+        """Return each must-have of `need` with the artifacts known to violate it."""
+        return [
+            (each, each.check(self._generation.claims) == VIOLATED)
+            for each in need.active
+            if each.mode == "must" and each.name != "topic"
+        ]
+
     def candidates(self, need: Need) -> Candidates:
         """Return the capabilities that any retriever proposes, scored by all."""
-        proposed = {each.name: each.retrieve(need, DEPTH) for each in self.retrievers}
+        allowed = self.allowed(need)
+        among = None if allowed.all() else np.flatnonzero(allowed[self.catalog.owners])
+        proposed = {
+            each.name: each.retrieve(need, DEPTH, among) for each in self.retrievers
+        }
         rows = np.unique(np.concatenate([each.rows for each in proposed.values()]))
+        rows = rows[~self._denied(need, rows)]
         legs = {each.name: each.score(need, rows) for each in self.retrievers}
         shares = weights(
             {
@@ -92,11 +149,51 @@ class Ranker:
             }
         )
         by = factors(legs, shares)
-        return Candidates(rows, legs, shares, by, fuse(legs, by))
+        scores = fuse(legs, by) * (1 - self._doubts(need, rows))
+        return Candidates(rows, legs, shares, by, scores)
+
+    def _doubts(self, need: Need, rows: Rows) -> Scores:
+        """Return the share of its score that each of `rows` loses, in [0, 1).
+
+        It is the mean over the constraints of DOUBT for a must-have that is not known
+        to be met, of WISH for a wish, and of half of that where it is unknown.
+        """
+        doubts = np.zeros(len(rows))
+        owners = self.catalog.owners[rows]
+        for each, losses in self._losses(need):
+            doubts += losses[1 - each.check(self._generation.claims)[owners]]
+        return doubts
+
+    def _losses(self, need: Need) -> list[tuple[Constraint, Scores]]:
+        """Return what each constraint costs: satisfied, unknown, violated."""
+        checked = [each for each in need.active if each.name != "topic"]
+        share = 1 / max(len(checked), 1)
+        return [
+            (each, share * np.array(DOUBT if each.mode == "must" else WISH))
+            for each in checked
+        ]
+
+    def _denied(self, need: Need, rows: Rows) -> NDArray[np.bool_]:
+        """Return which of `rows` are what a topic that `need` excludes says."""
+        denied = np.zeros(len(rows), dtype=np.bool_)
+        for each in need.active:
+            if each.name == "topic" and each.mode == "must":
+                terms = analyse(each.value)
+                impacts = [self._generation.keyword.score((term,)) for term in terms]
+                for place in np.flatnonzero(np.all([i[rows] > 0 for i in impacts], 0)):
+                    row = int(rows[place])
+                    artifact = self.catalog.at(int(self.catalog.owners[row]))
+                    denied[place] |= is_kind(
+                        terms, artifact, self.catalog.capability(row)
+                    )
+        return denied
 
     def rank(self, need: Need) -> Ranked:
         """Return the artifacts for `need`, best first, ties by slug."""
-        need = self.understand(need)
+        return self.order(self.understand(need))
+
+    def order(self, need: Need) -> Ranked:
+        """Return the artifacts for a need that is understood, best first."""
         found = self.candidates(need)
         ordered = rank(found.rows, found.scores, len(found.rows)).rows
         best = ordered[firsts(self.catalog.owners[ordered])]
@@ -108,14 +205,28 @@ class Ranker:
             evidence=self._evidence(need, found, np.searchsorted(found.rows, best)),
         )
 
+    def check(self, need: Need, position: int) -> tuple[Checked, ...]:
+        """Return what is known of each constraint of `need` for one artifact."""
+        artifact = self.catalog.at(position)
+        claims = self._generation.claims
+        return tuple(
+            Checked(each, "satisfied")
+            if each.name == "topic"
+            else prove(each, int(each.check(claims)[position]), artifact)
+            for each in need.active
+        )
+
     def _evidence(
         self, need: Need, found: Candidates, places: NDArray[np.int64]
     ) -> Evidence:
         index = self._generation.keyword
         by_words = found.legs["keyword"][places]
-        ceiling = index.ceiling(analyse(need.topic))
+        ceiling = index.ceiling(analyse(need.sought))
         return Evidence(
-            closeness=found.legs["vector"][places],
+            # What does what an anchor does is near to the need, whatever its words.
+            closeness=np.maximum(
+                found.legs["vector"][places], found.legs["anchor"][places]
+            ),
             scores=found.scores[places],
             said=by_words / ceiling if ceiling else by_words,
             covered=by_words / np.maximum(index.totals[found.rows[places]], 1e-9),
@@ -132,4 +243,20 @@ class Ranker:
             for each in self.retrievers
             if among.weights[each.name] > 0
         )
+        total = Explanation.total("score", parts).value
+        owner = int(self.catalog.owners[row])
+        doubts = tuple(
+            Explanation(-total * loss, f"{each.key} is {STATUSES[status]}")
+            for each, losses in self._losses(need)
+            if (status := int(each.check(self._generation.claims)[owner])) != SATISFIED
+            and (loss := float(losses[1 - status]))
+        )
+        if doubts:
+            parts = (*parts, Explanation.total("constraints in doubt", doubts))
         return Explanation.total("score", parts)
+
+
+def _placed(said: Said, need: Need) -> Said:
+    """Return a constraint or anchor with its span in the text as it was typed."""
+    start, end = need.place(said.start), need.place(said.end)
+    return replace(said, start=start, end=end, text=need.text[start:end])

@@ -23,6 +23,13 @@ COVER, SAID, SAID_MOST, FIRST = 2.0, 6.0, 0.7, 3
 """How the keyword leg's trust is made of its coverage; chosen on the train splits of
 two judged sets and on our own needs, confirmed on the dev splits of three sets."""
 
+ANCHORS, ANCHOR_CAPABILITIES, ANCHOR_DEPTH = 3, 8, 100
+"""Anchors, capabilities of each, and neighbours of each capability that are looked at:
+they bound the work that a need with a prolific anchor makes."""
+
+ANCHOR_TRUST, ALONE_TRUST = 2.0, 8.0
+"""Chosen on our own relative needs."""
+
 LIKE = 0.5
 NAME_TRUST, LIKE_TRUST = 9.0, 0.5
 """A name has three times what the others can have together: it decides, whatever else
@@ -37,8 +44,8 @@ class Retriever(Protocol):
         """The leg's name, as explanations and measurements show it."""
         ...
 
-    def retrieve(self, need: Need, k: int) -> Ranking:
-        """Return the k best capabilities of the types wanted, best first."""
+    def retrieve(self, need: Need, k: int, among: Rows | None) -> Ranking:
+        """Return the k best capabilities, best first; of `among` alone unless None."""
         ...
 
     def trust(self, need: Need, best: Ranking) -> float:
@@ -59,15 +66,13 @@ class KeywordRetriever:
 
     name = "keyword"
 
-    def __init__(self, catalog: Catalog, index: KeywordIndex) -> None:
-        """Rank the capabilities of `catalog` by `index`."""
-        self._catalog = catalog
+    def __init__(self, index: KeywordIndex) -> None:
+        """Rank the capabilities of `index`."""
         self._index = index
 
-    def retrieve(self, need: Need, k: int) -> Ranking:
+    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
         """Return the k best capabilities that share a term with the need."""
-        scores = self._index.score(analyse(need.topic))
-        among = wanted(self._catalog, need)
+        scores = self._index.score(analyse(need.sought))
         rows = np.flatnonzero(scores) if among is None else among[scores[among] > 0]
         return rank(rows, scores[rows], k)
 
@@ -86,19 +91,19 @@ class KeywordRetriever:
         if not len(rows):
             return 0.0
         covered = float((scores / self._index.totals[rows]).mean())
-        said = float(scores.mean()) / self._index.ceiling(analyse(need.topic))
+        said = float(scores.mean()) / self._index.ceiling(analyse(need.sought))
         return max(COVER * covered, min(SAID * said**2, SAID_MOST))
 
     def score(self, need: Need, rows: Rows) -> Scores:
         """Return the BM25F scores of `rows`."""
-        scores: Scores = self._index.score(analyse(need.topic))[rows]
+        scores: Scores = self._index.score(analyse(need.sought))[rows]
         return scores
 
     def explain(self, need: Need, row: int) -> Explanation:
         """Return the score as the sum of the terms' impacts."""
         parts = (
             Explanation(impact, f"the term {term!r}")
-            for term in analyse(need.topic)
+            for term in analyse(need.sought)
             if (impact := self._index.impact(term, row))
         )
         return Explanation.total("words in common, by BM25F", tuple(parts))
@@ -109,11 +114,8 @@ class VectorRetriever:
 
     name = "vector"
 
-    def __init__(
-        self, catalog: Catalog, index: VectorIndex, encoder: NeedEncoder
-    ) -> None:
-        """Rank the capabilities of `catalog` by `index`, needs encoded by `encoder`."""
-        self._catalog = catalog
+    def __init__(self, index: VectorIndex, encoder: NeedEncoder) -> None:
+        """Rank the capabilities of `index`, needs encoded by `encoder`."""
         self._index = index
         self._encoder = encoder
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -122,19 +124,18 @@ class VectorRetriever:
     def vector(self, need: Need) -> NDArray[np.float32]:
         """Return the need's unit vector, shape (width,); a repeated need is free."""
         with self._lock:
-            if need.topic in self._vectors:
-                self._vectors.move_to_end(need.topic)
-                return self._vectors[need.topic]
-        vector = self._encoder.encode_need(need.topic)
+            if need.sought in self._vectors:
+                self._vectors.move_to_end(need.sought)
+                return self._vectors[need.sought]
+        vector = self._encoder.encode_need(need.sought)
         with self._lock:
-            self._vectors[need.topic] = vector
+            self._vectors[need.sought] = vector
             if len(self._vectors) > NEED_VECTORS:
                 self._vectors.popitem(last=False)
         return vector
 
-    def retrieve(self, need: Need, k: int) -> Ranking:
+    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
         """Return the k best among the capabilities with one of the nearest passages."""
-        among = wanted(self._catalog, need)
         rows = self._index.search(self.vector(need), VIEWS * k, among)
         return rank(rows, self.score(need, rows), k)
 
@@ -170,17 +171,16 @@ class NameRetriever:
     def _by_artifact(self, need: Need) -> Scores:
         """Return every artifact's score; corrected words count if the text is none."""
         scores = np.zeros(len(self._catalog))
-        for text in (need.text, need.topic):
+        for text in (need.text, need.corrected):
             scores[self._catalog.named_like(text)] = LIKE
             scores[self._catalog.named(text)] = 1.0
             if scores.any():
                 break
         return scores
 
-    def retrieve(self, need: Need, k: int) -> Ranking:
+    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
         """Return the k best capabilities of the artifacts that the need names."""
         scores = self._by_artifact(need)[self._catalog.owners]
-        among = wanted(self._catalog, need)
         rows = np.flatnonzero(scores) if among is None else among[scores[among] > 0]
         return rank(rows, scores[rows], k)
 
@@ -201,9 +201,70 @@ class NameRetriever:
         return Explanation(score, texts.get(score, "the need is not its name"))
 
 
-def wanted(catalog: Catalog, need: Need) -> Rows | None:
-    """Return the capabilities of the types that `need` asks for; None for all."""
-    if not need.types:
-        return None
-    types = np.isin(catalog.types, list(need.types))
-    return np.flatnonzero(types[catalog.owners])
+class AnchorRetriever:
+    """How much of what the anchors of a need do, an artifact does too."""
+
+    name = "anchor"
+
+    def __init__(self, catalog: Catalog, index: VectorIndex) -> None:
+        """Compare the artifacts of `catalog` by the vectors of `index`."""
+        self._catalog = catalog
+        self._index = index
+
+    def _vectors(self, need: Need) -> list[NDArray[np.float32]]:
+        """Return the vectors of each anchor's capabilities, one array for each."""
+        positions = [each for anchor in need.anchors for each in anchor.positions]
+        starts = self._catalog.starts
+        return [
+            self._index.vectors[starts[each] : starts[each + 1]][:ANCHOR_CAPABILITIES]
+            for each in positions[:ANCHORS]
+        ]
+
+    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
+        """Return the k best of the capabilities near to one of an anchor's."""
+        found = [
+            self._index.search(vector, ANCHOR_DEPTH, among)
+            for vectors in self._vectors(need)
+            for vector in vectors
+        ]
+        rows = np.unique(np.concatenate([*found, np.zeros(0, dtype=np.int64)]))
+        return rank(rows, self.score(need, rows), k)
+
+    def trust(self, need: Need, best: Ranking) -> float:
+        """Return ANCHOR_TRUST, ALONE_TRUST if the need says nothing else; or 0."""
+        if not len(best.rows):
+            return 0.0
+        names = {each.name for each in need.anchors}
+        return ALONE_TRUST if need.topic in names else ANCHOR_TRUST
+
+    def score(self, need: Need, rows: Rows) -> Scores:
+        """Return how much of the nearest anchor the artifact of each row does.
+
+        For every capability of the anchor, the cosine of the artifact's capability
+        that is nearest to it; the mean of these, in [-1, 1], halved for rows that are
+        near to none of them, so that an artifact shows by what it has in common.
+        """
+        scores = np.zeros(len(rows))
+        starts = self._catalog.starts
+        for vectors in self._vectors(need):
+            owners, places = np.unique(self._catalog.owners[rows], return_inverse=True)
+            if not len(owners):
+                break
+            own = np.concatenate([np.arange(starts[o], starts[o + 1]) for o in owners])
+            begins = np.concatenate(
+                [[0], np.cumsum(starts[owners + 1] - starts[owners])]
+            )
+            cosines = np.einsum("ij,kj->ik", self._index.vectors[own], vectors)
+            covered = np.maximum.reduceat(cosines, begins[:-1], axis=0).mean(axis=1)
+            nearest = np.einsum("ij,kj->ik", self._index.vectors[rows], vectors).max(
+                axis=1
+            )
+            both = (covered[places] + nearest) / 2
+            scores = np.maximum(scores, both)
+        return scores
+
+    def explain(self, need: Need, row: int) -> Explanation:
+        """Return the score of `row`."""
+        score = float(self.score(need, np.array([row]))[0])
+        names = " or ".join(each.name for each in need.anchors if each.positions)
+        return Explanation(score, f"does what {names} does" if names else "no anchor")

@@ -99,6 +99,7 @@ ARTIFACTS: list[dict[str, Any]] = [
         "name": "Whisper tiny",
         "type": "model",
         "provider": "OpenAI",
+        "facts": {"deployment": ["edge"], "offline": True},
         "capabilities": [
             {
                 "name": "Speech recognition",
@@ -127,6 +128,7 @@ ARTIFACTS: list[dict[str, Any]] = [
         "slug": "sketcher",
         "name": "Sketcher",
         "type": "app",
+        "pricing": {"model": "paid", "free": False},
         "capabilities": [
             {
                 "name": "Image generation",

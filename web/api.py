@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import BadRequest
 
+from search.constraint import MODES, Mode
 from search.engine import Engine
 from search.need import MAX_LENGTH, Need
 from web import payload
@@ -22,17 +23,30 @@ class SearchQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=50)] = 10
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     type: list[str] = []
+    must: list[str] = []
+    prefer: list[str] = []
+    off: list[str] = []
     explain: bool = False
     source: Annotated[str, Field(max_length=100)] | None = None
+
+    @property
+    def modes(self) -> dict[str, Mode]:
+        """The constraints whose mode is asked for, by key."""
+        return {key: mode for mode in MODES for key in getattr(self, mode)}
+
+
+LISTS = ("type", *MODES)
+"""Parameters that may be given more than once."""
 
 
 def search_query() -> SearchQuery:
     """Return the request's parameters; BadRequest naming each that is wrong."""
     given: dict[str, Any] = {
-        name: value for name, value in request.args.items() if name != "type"
+        name: value for name, value in request.args.items() if name not in LISTS
     }
+    given |= {name: request.args.getlist(name) for name in LISTS}
     try:
-        return SearchQuery(**given, type=request.args.getlist("type"))
+        return SearchQuery(**given)
     except ValidationError as error:
         faults = (
             f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}"
@@ -44,10 +58,10 @@ def search_query() -> SearchQuery:
 def answer(engine: Engine, asked: SearchQuery) -> payload.JSON:
     """Return the JSON of one answered search."""
     started = time.perf_counter()
-    need = Need.read(asked.q, asked.type)
+    need = Need.read(asked.q, asked.type, asked.modes)
     found = engine.search(need, asked.limit, asked.offset)
     took_ms = (time.perf_counter() - started) * 1000
-    return payload.answer(found, took_ms, explain=asked.explain)
+    return payload.answer(found, engine.catalog.slugs, took_ms, explain=asked.explain)
 
 
 def blueprint(engine: Callable[[], Engine]) -> Blueprint:

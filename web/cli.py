@@ -20,6 +20,7 @@ from index.home import Home
 from index.review import review
 from index.source import parse
 from search import evaluation
+from search.constraint import MODES
 from search.engine import Engine
 from search.evaluation import read_needs, read_qrels, write_run
 from search.need import Need
@@ -30,6 +31,8 @@ from web.settings import Settings, build_generation, open_engine
 logger = logging.getLogger(__name__)
 
 Paths = tuple[Path, ...]
+
+KEY = "A constraint, said in the need or not,"
 
 
 class Commands(click.Group):
@@ -152,6 +155,9 @@ def build(settings: Settings, paths: Paths, *, as_json: bool) -> None:
     "--type", "types", multiple=True, type=click.Choice(TYPES), metavar="TYPE",
     help=f"Only artifacts of this type, repeatable: {', '.join(TYPES)}.",
 )  # fmt: skip
+@click.option("--must", multiple=True, metavar="KEY", help=f"{KEY} must hold.")
+@click.option("--prefer", multiple=True, metavar="KEY", help=f"{KEY} is only a wish.")
+@click.option("--off", multiple=True, metavar="KEY", help=f"{KEY} does not count.")
 @click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
 @common
 def search(
@@ -162,14 +168,19 @@ def search(
     *,
     explain: bool,
     as_json: bool,
+    **modes: tuple[str, ...],
 ) -> None:
-    """Rank artifacts for a NEED, such as "grounded captioning on edge device"."""
-    asked = Need.read(need, types)
+    """Rank artifacts for a NEED, such as "grounded captioning on edge device".
+
+    Constraints are read from the NEED; a KEY such as deployment:edge names one.
+    """
+    flipped = {key: mode for mode in MODES for key in modes[mode]}
+    asked = Need.read(need, types, flipped)
     with engine_or_first_build(settings) as engine:
         started = time.perf_counter()
         found = engine.search(asked, k)
         took_ms = (time.perf_counter() - started) * 1000
-    content = payload.answer(found, took_ms, explain=explain)
+    content = payload.answer(found, engine.catalog.slugs, took_ms, explain=explain)
     show_result(content, terminal.answer(content), as_json=as_json)
     if not found.hits:
         sys.exit(1)
@@ -180,6 +191,10 @@ def search(
 @click.option("--qrels", required=True, type=click.Path(path_type=Path))
 @click.option("--run", "run", type=click.Path(path_type=Path), help="Write a TREC run.")
 @click.option("--legs", is_flag=True, help="Also each retriever alone, and baselines.")
+@click.option(
+    "--without", multiple=True, type=click.Choice(evaluation.PARTS),
+    help="Take a part of the engine out, repeatable.",
+)  # fmt: skip
 @common
 def evaluate(
     settings: Settings,
@@ -188,6 +203,7 @@ def evaluate(
     run: Path | None,
     *,
     legs: bool,
+    without: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Measure the engine on judged needs: {"qid", "text"} lines and TREC qrels."""
@@ -197,7 +213,9 @@ def evaluate(
         def tick(done: int, total: int) -> None:
             report("needs", done, total)
 
-        found = evaluation.evaluate(engine, asked, grades, tick, legs=legs)
+        found = evaluation.evaluate(
+            engine, asked, grades, tick, legs=legs, without=without
+        )
     if run is not None:
         write_run(run, found.run)
     content = payload.evaluation(found)

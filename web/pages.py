@@ -1,9 +1,11 @@
 """The HTML pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 
+from search.constraint import MODES
 from search.engine import Engine
 from web import api, payload
 
@@ -13,6 +15,20 @@ EXAMPLES = (
     "text to image that runs on my own GPU",
     "let an agent query Postgres",
 )
+
+
+def _address(asked: api.SearchQuery, flips: Mapping[str, str], offset: int = 0) -> str:
+    """Return the address of a search with constraints' modes flipped."""
+    given: dict[str, Any] = {"q": asked.q, "type": asked.type}
+    given |= {
+        mode: [key for key, each in flips.items() if each == mode] for mode in MODES
+    }
+    defaults = api.SearchQuery(q=asked.q)
+    if asked.limit != defaults.limit:
+        given["limit"] = asked.limit
+    if offset:
+        given["offset"] = offset
+    return url_for("pages.search", **given)
 
 
 def blueprint(engine: Callable[[], Engine]) -> Blueprint:
@@ -32,7 +48,20 @@ def blueprint(engine: Callable[[], Engine]) -> Blueprint:
             return home()
         asked = api.search_query()
         found = api.answer(engine(), asked)
-        return render_template("search.html", answer=found, limit=asked.limit)
+
+        def flipped(key: str, mode: str) -> str:
+            """Return the address of the same search, one constraint's mode changed."""
+            return _address(asked, {**asked.modes, key: mode})
+
+        return render_template(
+            "search.html",
+            answer=found,
+            limit=asked.limit,
+            flipped=flipped,
+            further=lambda offset: _address(asked, asked.modes, offset=offset),
+            words=payload.asked,
+            modes=MODES,
+        )
 
     @pages.get("/artifact/<slug>")
     def artifact(slug: str) -> str:

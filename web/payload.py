@@ -2,11 +2,13 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from index.artifact import Artifact
 from index.generation import Manifest
+from search.constraint import Checked, Constraint
 from search.engine import Answer, Hit, Match
 from search.evaluation import Evaluation
 from search.explanation import Explanation
@@ -32,22 +34,31 @@ def camelled(value: Any) -> Any:
     return value
 
 
-def answer(found: Answer, took_ms: float, *, explain: bool) -> JSON:
-    """Return the answer to a search, as the API and `instead search --json` give it."""
+def answer(
+    found: Answer, slugs: Sequence[str], took_ms: float, *, explain: bool
+) -> JSON:
+    """Return the answer to a search, as the API and `instead search --json` give it.
+
+    `slugs` are the catalogue's, by position.
+    """
     return {
         "query": found.need.text,
-        "need": need(found.need),
+        "need": need(found.need, slugs),
         "matchId": uuid.uuid4().hex,
         "total": found.total,
         "facets": {"type": found.types},
         "matches": [hit(each, found.need, explain=explain) for each in found.hits],
         "nearest": nearest(found),
+        "hidden": [
+            {**constraint(each.constraint), "count": each.count}
+            for each in found.hidden
+        ],
         "generation": found.generation,
         "tookMs": round(took_ms, 2),
     }
 
 
-def need(asked: Need) -> JSON:
+def need(asked: Need, slugs: Sequence[str]) -> JSON:
     """Return what was understood of a need."""
     return {
         "topic": asked.topic,
@@ -61,9 +72,58 @@ def need(asked: Need) -> JSON:
             }
             for each in asked.corrections
         ],
-        "constraints": [],
-        "exclusions": [],
-        "anchors": [],
+        "constraints": [constraint(e) for e in asked.constraints if not e.excluded],
+        "exclusions": [constraint(each) for each in asked.constraints if each.excluded],
+        "anchors": [
+            {
+                "name": each.name,
+                "slugs": [slugs[position] for position in each.positions],
+                "text": each.text,
+                "start": each.start,
+                "end": each.end,
+            }
+            for each in asked.anchors
+        ],
+    }
+
+
+def constraint(asked: Constraint) -> JSON:
+    """Return a constraint or exclusion; its key flips its mode in a request."""
+    return {
+        "key": asked.key,
+        "name": asked.name,
+        "value": asked.value,
+        "mode": asked.mode,
+        "text": asked.text,
+        "start": asked.start,
+        "end": asked.end,
+    }
+
+
+def asked(constraint: JSON) -> str:
+    """Return a constraint's payload in words: not deployment cloud."""
+    value = str(constraint["value"]).replace("_", " ")
+    text = f"{label(constraint['name'])} {value}"
+    return f"not {text}" if constraint["key"].startswith("not-") else text
+
+
+def checked(found: Checked) -> JSON:
+    """Return whether a constraint is met, with what proves it, null if nothing does."""
+    evidence = None
+    if found.evidence is not None:
+        evidence = {
+            "field": camel(found.field or ""),
+            "text": found.evidence,
+            "source": found.source,
+            "asOf": found.as_of.isoformat() if found.as_of else None,
+        }
+    return {
+        "key": found.constraint.key,
+        "name": found.constraint.name,
+        "value": found.constraint.value,
+        "mode": found.constraint.mode,
+        "status": found.status,
+        "evidence": evidence,
     }
 
 
@@ -75,7 +135,7 @@ def hit(found: Hit, asked: Need, *, explain: bool) -> JSON:
         "score": found.score,
         "confidence": found.confidence,
         "capabilities": [match(each, asked) for each in found.matches],
-        "constraints": [],
+        "constraints": [checked(each) for each in found.checked],
         "why": why(found),
     }
     if explain:
@@ -124,7 +184,7 @@ def match(found: Match, asked: Need) -> JSON:
         "matchScore": found.score,
         "highlights": [
             {"field": each.field, "text": each.text, "spans": [*map(list, each.spans)]}
-            for each in highlights(asked.topic, found.capability)
+            for each in highlights(asked.sought, found.capability)
         ],
     }
 

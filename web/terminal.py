@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from web.payload import JSON, label, shown, stated
+from web.payload import JSON, asked, label, shown, stated
 
 MAX_WIDTH = 100
 """Longer lines read badly however wide the terminal is."""
@@ -18,9 +18,11 @@ def answer(found: JSON) -> Iterator[str]:
         yield f"Nothing here fits \u201c{found['query']}\u201d."
         if found["nearest"]:
             yield from _wrapped(near(found["nearest"]), "")
+        yield from _understood(found)
         return
     for word in found["need"]["corrections"]:
         yield f"Read \u201c{word['text']}\u201d as \u201c{word['readAs']}\u201d."
+    yield from _understood(found)
     for hit in found["matches"]:
         artifact = hit["artifact"]
         name = click.style(artifact["name"], bold=True)
@@ -30,12 +32,34 @@ def answer(found: JSON) -> Iterator[str]:
         best = hit["capabilities"][0]
         yield from _wrapped(f"{best['name']}: {best['description']}", "    ", 3)
         yield f"    {click.style('instead show ' + artifact['slug'], dim=True)}"
+        for each in hit["constraints"]:
+            proof = each["evidence"]
+            text = f"{MARKS[each['status']]} {asked(each)}"
+            text += f": {proof['text']}" if proof else ""
+            yield from _wrapped(text, "    ", 2)
         if "explanation" in hit:
             yield from _tree(hit["explanation"], "    ")
         yield ""
     shown, total = len(found["matches"]), found["total"]
     took = click.style(f"({found['tookMs']:.0f} ms)", dim=True)
     yield f"{shown} of {total} artifacts, generation {found['generation']} {took}"
+
+
+MARKS = {"satisfied": "\u2713", "unknown": "?", "violated": "\u2717"}
+
+
+def _understood(found: JSON) -> Iterator[str]:
+    """Yield what was read besides the topic, and what a must-have keeps out."""
+    read = [*found["need"]["constraints"], *found["need"]["exclusions"]]
+    if read or found["need"]["anchors"]:
+        parts = [f"{asked(each)} ({each['mode']})" for each in read]
+        parts += [f"like {each['name']}" for each in found["need"]["anchors"]]
+        topic = found["need"]["topic"]
+        yield from _wrapped(f"Read as \u201c{topic}\u201d; {'; '.join(parts)}", "", 3)
+    for each in found["hidden"]:
+        yield f"{each['count']} more violate {asked(each)}."
+    if read or found["hidden"]:
+        yield ""
 
 
 def near(found: JSON) -> str:

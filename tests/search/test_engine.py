@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from index.builder import build
 from index.home import Home
+from search.constraint import Mode
 from search.engine import Answer, Engine
 from search.need import Need
 from tests.conftest import ARTIFACTS, HashingEncoder, to_catalog
@@ -176,3 +177,150 @@ def test_a_misspelt_need_finds_what_the_right_one_finds(engine: Engine) -> None:
     assert slugs(wrong) == slugs(right)
     assert wrong.need.topic == "grounded captioning"
     assert [each.word for each in wrong.need.corrections] == ["gruonded", "captionning"]
+
+
+# -- constraints --------------------------------------------------------------------
+
+
+def statuses(answer: Answer) -> dict[str, list[str]]:
+    return {
+        hit.artifact.slug: [each.status for each in hit.checked] for hit in answer.hits
+    }
+
+
+def test_what_violates_a_must_have_is_left_out_and_counted(engine: Engine) -> None:
+    answer = engine.search(Need.read("describe a picture or a meeting on edge device"))
+    assert statuses(answer) == {
+        "whisper-tiny": ["satisfied"],
+        "postgres-mcp": ["unknown"],
+        "sketcher": ["unknown"],
+    }
+    (hidden,) = answer.hidden
+    assert (hidden.constraint.key, hidden.count) == ("deployment:edge", 1)
+    assert answer.total == 3
+
+
+def test_what_is_unknown_ranks_below_what_is_known_of_like_relevance(
+    home: Home, encoder: HashingEncoder
+) -> None:
+    def twin(slug: str, **facts: object) -> dict[str, object]:
+        capability = {"name": "Draw", "description": "Draws a fox."}
+        return {"slug": slug, "name": slug, "type": "app", "facts": facts} | {
+            "capabilities": [capability]
+        }
+
+    twins = [twin("a"), twin("b", offline=True), twin("c", offline=False)]
+    build(to_catalog(twins), encoder, home)
+    with Engine(home.open(), encoder) as engine:
+        assert slugs(engine.search(Need.read("draw a fox offline"))) == ["b", "a"]
+        wish = engine.search(Need.read("draw a fox, ideally offline"))
+        assert slugs(wish) == ["b", "a", "c"]
+
+
+def test_each_status_has_the_fact_or_the_sentence_that_proves_it(
+    engine: Engine,
+) -> None:
+    answer = engine.search(Need.read("grounded captioning, self-hosted, mit licence"))
+    deployment, licence = answer.hits[0].checked
+    assert (deployment.status, deployment.field) == ("satisfied", "deployment")
+    assert deployment.evidence == "self_hosted"
+    assert deployment.source == "https://example.org/card"
+    assert (licence.evidence, licence.source) == ("MIT", None)
+    answer = engine.search(Need.read("transcribe speech on edge hardware for free"))
+    assert answer.hits[0].checked[1].evidence is None
+    answer = engine.search(Need.read("draws pictures as a desktop app"))
+    (checked,) = answer.hits[0].checked[:1]
+    assert checked.status == "unknown"
+
+
+def test_a_sentence_proves_what_no_fact_states(
+    home: Home, encoder: HashingEncoder
+) -> None:
+    capability = {
+        "name": "Draw",
+        "description": "Draws a fox. It runs fully offline.",
+        "source": "https://example.org/draw",
+    }
+    record = {"slug": "a", "name": "A", "type": "app", "capabilities": [capability]}
+    build(to_catalog([record]), encoder, home)
+    with Engine(home.open(), encoder) as engine:
+        (hit,) = engine.search(Need.read("draw a fox offline")).hits
+        (checked,) = hit.checked
+        assert (checked.status, checked.field) == ("satisfied", "sentence")
+        assert checked.evidence == "It runs fully offline."
+        assert checked.source == "https://example.org/draw"
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("captions, free", "open source, free"),
+        ("captions with at most 2b parameters", "1,660,000,000"),
+        ("captions by microsoft", "Kosmos-2 by Microsoft"),
+        ("captions, not from openai", "Kosmos-2 by Microsoft"),
+        ("captions with open weights", "MIT"),
+        ("a captioning model", "model"),
+    ],
+)
+def test_evidence_is_what_the_record_states(
+    engine: Engine, text: str, evidence: str
+) -> None:
+    hits = {each.artifact.slug: each for each in engine.search(Need.read(text)).hits}
+    checked = hits["kosmos-2"].checked
+    assert [(each.status, each.evidence) for each in checked] == [
+        ("satisfied", evidence)
+    ]
+
+
+def test_a_topic_excludes_what_is_it_not_what_mentions_it(
+    home: Home, encoder: HashingEncoder
+) -> None:
+    def record(
+        slug: str, name: str, description: str, **more: object
+    ) -> dict[str, object]:
+        capability = {"name": name, "description": description}
+        return {"slug": slug, "name": slug, "type": "model", **more} | {
+            "capabilities": [capability]
+        }
+
+    records = [
+        record("by-name", "Image diffusion", "Draws pictures."),
+        record("by-tag", "Draw", "Draws pictures of diffusion.", tags=["diffusion"]),
+        record("by-first-sentence", "Draw", "A diffusion model draws pictures."),
+        record("in-passing", "Draw", "Draws pictures. Diffusion is slower."),
+        record("apart", "Draw", "Draws pictures, unlike diffusion models."),
+    ]
+    build(to_catalog(records), encoder, home)
+    with Engine(home.open(), encoder) as engine:
+        answer = engine.search(Need.read("draw pictures, not diffusion"))
+        assert sorted(slugs(answer)) == ["apart", "in-passing"]
+        assert all(hit.checked[0].status == "satisfied" for hit in answer.hits)
+
+
+def test_an_anchor_pulls_and_never_returns_itself(engine: Engine) -> None:
+    answer = engine.search(Need.read("like kosmos-2 but an app"))
+    assert "kosmos-2" not in slugs(answer)
+    assert answer.hits
+    texts = [leaf.text for leaf in answer.hits[0].matches[0].explanation.leaves()]
+    assert any("does what kosmos-2 does" in text for text in texts)
+
+
+def test_a_constraint_can_be_switched_off(engine: Engine) -> None:
+    modes: dict[str, Mode] = {"deployment:edge": "off"}
+    need = Need.read("describe a picture on edge device", modes=modes)
+    answer = engine.search(need)
+    assert "kosmos-2" in slugs(answer)
+    assert answer.hidden == ()
+    assert all(hit.checked == () for hit in answer.hits)
+
+
+@any_need
+@given(text=needs)
+def test_constrained_scores_are_the_sum_of_their_parts(
+    engine: Engine, text: str
+) -> None:
+    need = Need.read(f"{text}, offline, ideally free, like kosmos-2")
+    for hit in engine.search(need).hits:
+        for match in hit.matches:
+            leaves = sum(leaf.value for leaf in match.explanation.leaves())
+            assert leaves == pytest.approx(match.score, abs=1e-9)

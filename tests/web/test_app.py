@@ -29,7 +29,7 @@ def test_a_search_has_the_fields_of_the_contract(client: FlaskClient) -> None:
     assert answer is not None
     assert set(answer) == {
         "query", "need", "matchId", "total", "facets", "matches", "nearest",
-        "generation", "tookMs",
+        "generation", "tookMs", "hidden",
     }  # fmt: skip
     assert answer["query"] == answer["need"]["topic"] == "grounded captioning"
     assert answer["need"]["constraints"] == []
@@ -218,3 +218,64 @@ def test_typing_is_completed(client: FlaskClient) -> None:
     assert wrong["didYouMean"] == "grounded image"
     for bad in ("", "?q=", "?q=%20", "?q=" + "x" * 501):
         assert client.get(f"/api/v1/suggest{bad}").status_code == 400
+
+
+def test_constraints_are_returned_with_their_span_and_checked(
+    client: FlaskClient,
+) -> None:
+    text = "describe a picture on edge device, not openai, like postgres mcp"
+    answer = client.get("/api/v1/search", query_string={"q": text}).json
+    assert answer is not None
+    need = answer["need"]
+    (edge,) = need["constraints"]
+    assert edge == {
+        "key": "deployment:edge", "name": "deployment", "value": "edge",
+        "mode": "must", "text": "on edge device", "start": 19, "end": 33,
+    }  # fmt: skip
+    assert [each["key"] for each in need["exclusions"]] == ["not-provider:openai"]
+    (anchor,) = need["anchors"]
+    assert anchor["slugs"] == ["postgres-mcp"]
+    assert need["topic"] == "describe a picture"
+    for hit in answer["matches"]:
+        for checked in hit["constraints"]:
+            assert checked["status"] in ("satisfied", "unknown")
+            assert (checked["evidence"] is None) == (checked["status"] == "unknown")
+
+
+def test_a_mode_is_flipped_by_parameter(client: FlaskClient) -> None:
+    url = "/api/v1/search?q=describe+a+picture+on+edge+device"
+    must = client.get(url).json
+    off = client.get(f"{url}&off=deployment:edge").json
+    prefer = client.get(f"{url}&prefer=deployment:edge&must=license:MIT").json
+    assert must is not None
+    assert off is not None
+    assert prefer is not None
+    assert [each["count"] for each in must["hidden"]] == [1]
+    assert off["hidden"] == []
+    assert off["need"]["topic"] == "describe a picture on edge device"
+    assert [each["mode"] for each in prefer["need"]["constraints"]] == [
+        "prefer",
+        "must",
+    ]
+    assert prefer["matches"][0]["artifact"]["slug"] == "kosmos-2"
+
+
+def test_a_constraint_that_is_none_is_a_problem(client: FlaskClient) -> None:
+    response = client.get("/api/v1/search?q=picture&must=moon:full")
+    assert response.status_code == 400
+    assert response.json is not None
+    assert "'moon:full' is no constraint" in response.json["detail"]
+
+
+def test_the_page_shows_what_was_understood_and_flips_it(client: FlaskClient) -> None:
+    page = client.get("/search?q=describe+a+picture+on+edge+device").text
+    assert "deployment edge" in page
+    assert "prefer=deployment:edge" in page
+    assert "1 more violates" in page
+    assert "(unknown)" in page
+    page = client.get("/search?q=picture+on+edge+device&off=deployment:edge").text
+    assert 'class="off"' in page
+    liked = client.get("/search?q=like+kosmos-2+but+free&limit=1").text
+    assert 'href="/artifact/kosmos-2"' in liked
+    assert "limit=1&amp;offset=1" in liked
+    assert "something like zapier" in client.get("/search?q=zapier+alternative").text

@@ -297,3 +297,48 @@ def test_an_evaluation_is_a_table_or_json_and_a_run(
     assert content["results"][0]["metrics"]["ndcg@10"]["value"] == 1
     qrels.write_text("q1 0 kosmos-2\n")
     assert "should be: qid 0 slug grade" in refusal(instead(*given), 2)
+
+
+@pytest.mark.usefixtures("built")
+def test_constraints_are_shown_flipped_and_proved(instead: Run) -> None:
+    need = "describe a picture on edge device"
+    shown = instead("search", need).output
+    assert "Read as \u201cdescribe a picture\u201d; deployment edge (must)" in shown
+    assert "1 more violate deployment edge." in shown
+    assert "? deployment edge" in shown
+    off = instead("search", need, "--off", "deployment:edge").output
+    assert "more violate" not in off
+    soft = instead("search", need, "--prefer", "deployment:edge", "--json")
+    answer = json.loads(soft.stdout)
+    assert answer["need"]["constraints"][0]["mode"] == "prefer"
+    proved = instead("search", "describe a picture", "--must", "license:MIT").output
+    assert "\u2713 license MIT: MIT" in proved
+    liked = instead("search", "like kosmos-2, not from microsoft")
+    assert "not provider microsoft (must); like kosmos-2" in " ".join(
+        liked.output.split()
+    )
+
+
+@pytest.mark.usefixtures("built")
+def test_a_key_that_is_no_constraint_is_bad_input(instead: Run) -> None:
+    result = instead("search", "picture", "--must", "moon:full")
+    assert result.exit_code == 2
+    assert "'moon:full' is no constraint" in result.stderr
+
+
+@pytest.mark.usefixtures("built")
+def test_an_evaluation_can_leave_the_constraints_out(
+    instead: Run, tmp_path: Path
+) -> None:
+    needs, qrels = tmp_path / "needs.jsonl", tmp_path / "qrels.tsv"
+    needs.write_text('{"qid": "1", "text": "describe a picture on edge device"}')
+    qrels.write_text("1 0 kosmos-2 1\n")
+    command = ("evaluate", "--needs", str(needs), "--qrels", str(qrels), "--json")
+
+    def recall(*more: str) -> float:
+        (ours,) = json.loads(instead(*command, *more).stdout)["results"]
+        value: float = ours["metrics"]["recall@100"]["value"]
+        return value
+
+    assert recall() == 0  # it is known not to run there
+    assert recall("--without", "constraints") == 1
