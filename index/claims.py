@@ -292,6 +292,23 @@ class Claims:
             found[self.with_claim(each)] = True
         return found
 
+    def overlap(self, field: str, position: int) -> NDArray[np.float64]:
+        """Return how much of a fact each artifact shares with one, in [0, 1].
+
+        The Jaccard index of their values, .5 where either is unknown.
+        """
+        shared, either = np.zeros(self.size), np.zeros(self.size)
+        own = 0
+        for claim in self._of((field,)):
+            holders = self.with_claim(claim)
+            either[holders] += 1
+            if position in holders:
+                shared[holders] += 1
+                own += 1
+        known = (either > 0) & bool(own)
+        overlap = shared / np.maximum(either + own - shared, 1)
+        return np.where(known, overlap, 0.5)
+
     def status(self, rule: Rule) -> Statuses:
         """Return whether each artifact meets `rule`.
 

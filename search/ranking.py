@@ -83,7 +83,7 @@ class Ranker:
             KeywordRetriever(generation.keyword),
             VectorRetriever(generation.vector, encoder),
             NameRetriever(catalog),
-            AnchorRetriever(catalog, generation.vector),
+            AnchorRetriever(catalog, generation.vector, generation.claims),
         )
 
     def understand(self, need: Need, *, constraints: bool = True) -> Need:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.catalog import Catalog
+from index.claims import Claims
 from index.encoder import NeedEncoder
 from index.hits import Ranking, Rows, Scores, rank
 from index.keyword import KeywordIndex, analyse
@@ -26,6 +27,9 @@ two judged sets and on our own needs, confirmed on the dev splits of three sets.
 ANCHORS, ANCHOR_CAPABILITIES, ANCHOR_DEPTH = 3, 8, 100
 """Anchors, capabilities of each, and neighbours of each capability that are looked at:
 they bound the work that a need with a prolific anchor makes."""
+
+ALIKE = 0.8
+"""What is left of a likeness where inputs, or outputs, have nothing in common."""
 
 ANCHOR_TRUST, ALONE_TRUST = 2.0, 8.0
 """Chosen on our own relative needs."""
@@ -206,17 +210,23 @@ class AnchorRetriever:
 
     name = "anchor"
 
-    def __init__(self, catalog: Catalog, index: VectorIndex) -> None:
-        """Compare the artifacts of `catalog` by the vectors of `index`."""
+    def __init__(self, catalog: Catalog, index: VectorIndex, claims: Claims) -> None:
+        """Compare the artifacts of `catalog` by the vectors of `index`, and claims."""
         self._catalog = catalog
         self._index = index
+        self._claims = claims
 
-    def _vectors(self, need: Need) -> list[NDArray[np.float32]]:
-        """Return the vectors of each anchor's capabilities, one array for each."""
+    def _anchors(self, need: Need) -> list[tuple[int, NDArray[np.float32]]]:
+        """Return each anchor with the vectors of its capabilities, one a row."""
         positions = [each for anchor in need.anchors for each in anchor.positions]
         starts = self._catalog.starts
         return [
-            self._index.vectors[starts[each] : starts[each + 1]][:ANCHOR_CAPABILITIES]
+            (
+                each,
+                self._index.vectors[starts[each] : starts[each + 1]][
+                    :ANCHOR_CAPABILITIES
+                ],
+            )
             for each in positions[:ANCHORS]
         ]
 
@@ -224,7 +234,7 @@ class AnchorRetriever:
         """Return the k best of the capabilities near to one of an anchor's."""
         found = [
             self._index.search(vector, ANCHOR_DEPTH, among)
-            for vectors in self._vectors(need)
+            for _, vectors in self._anchors(need)
             for vector in vectors
         ]
         rows = np.unique(np.concatenate([*found, np.zeros(0, dtype=np.int64)]))
@@ -241,12 +251,13 @@ class AnchorRetriever:
         """Return how much of the nearest anchor the artifact of each row does.
 
         For every capability of the anchor, the cosine of the artifact's capability
-        that is nearest to it; the mean of these, in [-1, 1], halved for rows that are
-        near to none of them, so that an artifact shows by what it has in common.
+        that is nearest to it; the mean of these, and of the row's own nearest cosine,
+        so that an artifact shows by what it has in common. Times ALIKE to 1 for each
+        of inputs and outputs, by how many of them the two share. In [-1, 1].
         """
         scores = np.zeros(len(rows))
         starts = self._catalog.starts
-        for vectors in self._vectors(need):
+        for position, vectors in self._anchors(need):
             owners, places = np.unique(self._catalog.owners[rows], return_inverse=True)
             if not len(owners):
                 break
@@ -260,6 +271,9 @@ class AnchorRetriever:
                 axis=1
             )
             both = (covered[places] + nearest) / 2
+            for field in ("inputs", "outputs"):
+                shared = self._claims.overlap(field, position)[owners]
+                both *= (ALIKE + (1 - ALIKE) * shared)[places]
             scores = np.maximum(scores, both)
         return scores
 

@@ -197,3 +197,9 @@ def test_makers_and_kinds_are_claimed(claims: Claims) -> None:
     assert claims.with_claim("kind=do").tolist() == [0, 1, 2, 3, 4]
     assert claims.known("provider").tolist() == [False] * 4 + [True]
     assert claims.today == TODAY
+
+
+def test_overlap_is_the_jaccard_index_of_a_fact(claims: Claims) -> None:
+    assert claims.overlap("deployment", 0).tolist() == [1, 0.5, 0.5, 0.5, 0.5]
+    assert claims.overlap("hardware", 0).tolist() == [1, 0, 0.5, 0.5, 0.5]
+    assert claims.overlap("deployment", 4).tolist() == [0.5] * 5
