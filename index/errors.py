@@ -6,6 +6,8 @@ EngineError
 ├── NeedError               a need that cannot be searched for
 ├── JudgementError          judged needs cannot be read, or a run not written
 ├── UnknownArtifactError    no artifact has this slug
+├── EventError              the event log cannot be read or written
+├── FeedbackError           an outcome of what was not shown, or a faulty line
 ├── GenerationError         a generation cannot be used
 │   ├── NoGenerationError       nothing is built yet, or none has this id
 │   ├── DamagedError            a file differs from its checksum, is missing or is cut
@@ -41,6 +43,14 @@ class JudgementError(EngineError):
 
 class UnknownArtifactError(EngineError):
     """No artifact of the catalogue has this slug."""
+
+
+class EventError(EngineError):
+    """The event log cannot be read or written."""
+
+
+class FeedbackError(EngineError):
+    """An outcome of a hit that was never shown, or past needs that have faults."""
 
 
 class GenerationError(EngineError):

@@ -12,6 +12,8 @@ class Explanation:
     value: float
     text: str
     parts: tuple["Explanation", ...] = ()
+    leg: str | None = None
+    """The retriever whose score it is, for a part of a fused score."""
 
     @classmethod
     def total(cls, text: str, parts: tuple["Explanation", ...]) -> "Explanation":

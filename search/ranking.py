@@ -239,6 +239,7 @@ class Ranker:
             replace(
                 own := each.explain(need, row).scaled(among.factors[each.name]),
                 text=f"{own.text} (weight {among.weights[each.name]:.2f} here)",
+                leg=each.name,
             )
             for each in self.retrievers
             if among.weights[each.name] > 0

@@ -13,6 +13,8 @@ import click
 import pytest
 
 from index import errors as engine_errors
+from index.events import EventLog
+from search.history import History
 from web.app import create_app
 from web.cli import main
 from web.errors import STATUSES
@@ -55,7 +57,7 @@ def test_every_module_is_on_the_map() -> None:
 def test_every_command_and_setting_is_in_the_readme() -> None:
     for command in commands(main):
         assert f"instead {command}" in README
-    for setting in ("INSTEAD_HOME", "INSTEAD_ENCODER"):
+    for setting in ("INSTEAD_HOME", "INSTEAD_ENCODER", "INSTEAD_EVENTS"):
         assert setting in README
 
 
@@ -67,11 +69,15 @@ def test_every_dependency_has_its_reason_on_the_map() -> None:
 
 
 def test_every_route_is_in_the_readme() -> None:
-    app = create_app(lambda: pytest.fail("no request is made"))
+    app = create_app(
+        lambda: pytest.fail("no request is made"),
+        History(EventLog("sqlite://")),
+    )
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static":
             path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-            assert f"`GET {path}`" in README, path
+            method = "POST" if "POST" in (rule.methods or ()) else "GET"
+            assert f"`{method} {path}`" in README, path
 
 
 def test_the_paths_of_the_readme_exist() -> None:

@@ -1,15 +1,17 @@
 """The JSON API, version 1."""
 
+import re
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, Forbidden
 
 from search.constraint import MODES, Mode
 from search.engine import Engine
+from search.history import History
 from search.need import MAX_LENGTH, Need
 from web import payload
 
@@ -48,35 +50,77 @@ def search_query() -> SearchQuery:
     try:
         return SearchQuery(**given)
     except ValidationError as error:
-        faults = (
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}"
-            for each in error.errors(include_url=False)
-        )
-        raise BadRequest("; ".join(faults)) from error
+        raise BadRequest(faults(error)) from error
 
 
-def answer(engine: Engine, asked: SearchQuery) -> payload.JSON:
-    """Return the JSON of one answered search."""
+class Feedback(BaseModel):
+    """What came of a hit that an answer showed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    match_id: Annotated[str, Field(alias="matchId", min_length=1, max_length=64)]
+    slug: Annotated[str, Field(min_length=1, max_length=200)]
+    outcome: Literal["chosen", "worked", "failed", "dismissed"]
+    comment: Annotated[str, Field(max_length=500)] | None = None
+
+
+def faults(error: ValidationError) -> str:
+    """Return what is wrong with each parameter."""
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg'].lower()}"
+        for each in error.errors(include_url=False)
+    )
+
+
+BOTS = re.compile(r"(?i)bot\b|crawl|spider|slurp|preview|monitor")
+"""User agents that say they are no person: their searches are answered, not logged."""
+
+
+def answer(engine: Engine, history: History, asked: SearchQuery) -> payload.JSON:
+    """Return the JSON of one answered search, which is logged hit by hit."""
     started = time.perf_counter()
     need = Need.read(asked.q, asked.type, asked.modes)
     found = engine.search(need, asked.limit, asked.offset)
     took_ms = (time.perf_counter() - started) * 1000
-    return payload.answer(found, engine.catalog.slugs, took_ms, explain=asked.explain)
+    bot = BOTS.search(request.user_agent.string)
+    match = None if bot else history.answered(found, asked.source)
+    return payload.answer(
+        found, engine.catalog.slugs, match, took_ms, explain=asked.explain
+    )
 
 
-def blueprint(engine: Callable[[], Engine]) -> Blueprint:
-    """Return the API over whatever engine `engine` gives at the time."""
+def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
+    """Return the API over whatever engine `engine` gives at the time, and `history`."""
     api = Blueprint("api", __name__)
 
     @api.get("/api/v1/search")
     def search() -> Response:
         """Answer a need with ranked artifacts."""
-        return jsonify(answer(engine(), search_query()))
+        return jsonify(answer(engine(), history, search_query()))
 
     @api.get("/api/v1/artifacts/<slug>")
     def artifact(slug: str) -> Response:
         """Return everything known of one artifact."""
-        return jsonify(payload.artifact(engine().catalog[slug]))
+        found = engine().catalog[slug]
+        return jsonify(payload.artifact(found, history.outcomes(slug)))
+
+    @api.post("/api/v1/feedback")
+    def feedback() -> tuple[Response, int]:
+        """Take what came of a hit; the answer is 202 once it is on the disk."""
+        origin = request.headers.get("Origin")
+        if origin and origin.rstrip("/") != request.host_url.rstrip("/"):
+            raise Forbidden("feedback is taken from this server's own pages alone")
+        try:
+            told = Feedback.model_validate(request.get_json())
+        except ValidationError as error:
+            raise BadRequest(faults(error)) from error
+        event = history.told(told.match_id, told.slug, told.outcome, told.comment)
+        return jsonify({"eventId": event}), 202
+
+    @api.get("/api/v1/stats")
+    def stats() -> Response:
+        """Count artifacts, capabilities, matches and outcomes; name unmet needs."""
+        return jsonify(payload.stats(engine().generation.manifest, history.graph()))
 
     @api.get("/api/v1/suggest")
     def suggest() -> Response:
@@ -86,14 +130,21 @@ def blueprint(engine: Callable[[], Engine]) -> Blueprint:
             raise BadRequest(f"q: should have 1 to {MAX_LENGTH} characters")
         return jsonify(payload.suggestion(engine().suggest(text)))
 
-    @api.get("/healthz")
+    return api
+
+
+def probes(engine: Callable[[], Engine]) -> Blueprint:
+    """Return what tells a supervisor that the process lives and answers."""
+    probes = Blueprint("probes", __name__)
+
+    @probes.get("/healthz")
     def healthz() -> Response:
         """Say that the process lives."""
         return jsonify({"status": "ok"})
 
-    @api.get("/readyz")
+    @probes.get("/readyz")
     def readyz() -> Response:
         """Say which generation answers."""
         return jsonify({"status": "ready", "generation": engine().generation.id})
 
-    return api
+    return probes

@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from index.errors import EngineError
 from search.engine import Engine
+from search.history import History
 from web import api, pages, payload
 from web.errors import status
 
@@ -21,12 +22,13 @@ HEADERS = {
 }
 
 
-def create_app(engine: Callable[[], Engine]) -> Flask:
-    """Return the application over whatever engine `engine` gives at the time."""
+def create_app(engine: Callable[[], Engine], history: History) -> Flask:
+    """Return the application over whatever engine `engine` gives, and `history`."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # on the default provider
-    app.register_blueprint(api.blueprint(engine))
-    app.register_blueprint(pages.blueprint(engine))
+    app.register_blueprint(api.blueprint(engine, history))
+    app.register_blueprint(api.probes(engine))
+    app.register_blueprint(pages.blueprint(engine, history))
 
     @app.errorhandler(EngineError)
     def refused(error: EngineError) -> Response:

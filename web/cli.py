@@ -6,6 +6,8 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -13,24 +15,36 @@ from typing import Any
 
 import click
 
+from index import pastneeds
 from index.artifact import TYPES
-from index.errors import CatalogError, EngineError, NoGenerationError
+from index.errors import CatalogError, EngineError, EventError, NoGenerationError
+from index.events import GROUP
 from index.generation import Manifest, verify
 from index.home import Home
 from index.review import review
 from index.source import parse
 from search import evaluation
 from search.constraint import MODES
-from search.engine import Engine
+from search.engine import Answer, Engine
 from search.evaluation import read_needs, read_qrels, write_run
+from search.history import History
 from search.need import Need
 from web import payload, progress, terminal
 from web.errors import status
-from web.settings import Settings, build_generation, open_engine
+from web.settings import (
+    Settings,
+    build_generation,
+    open_engine,
+    open_history,
+    open_log,
+)
 
 logger = logging.getLogger(__name__)
 
 Paths = tuple[Path, ...]
+
+SOURCE = "cli"
+"""What the log says of searches from the shell."""
 
 KEY = "A constraint, said in the need or not,"
 
@@ -84,7 +98,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         settings = settings or Settings.read()
         if home is not None:
-            settings = Settings(home, settings.encoder, settings.find)
+            settings = replace(settings, home=home)
         return command(settings=settings, **given)
 
     return with_settings
@@ -113,6 +127,16 @@ def engine_or_first_build(settings: Settings) -> Engine:
         click.echo("Nothing is built yet: building the shipped catalogue.", err=True)
         built(settings)
         return open_engine(settings)
+
+
+def logged(settings: Settings, found: Answer) -> str | None:
+    """Return the match id of an answer; a log that refuses keeps nobody waiting."""
+    try:
+        with closing(open_log(settings)) as log:
+            return History.record(log, found, SOURCE)
+    except EventError as error:
+        click.echo(f"instead: not logged: {error}", err=True)
+        return None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -180,7 +204,9 @@ def search(
         started = time.perf_counter()
         found = engine.search(asked, k)
         took_ms = (time.perf_counter() - started) * 1000
-    content = payload.answer(found, engine.catalog.slugs, took_ms, explain=explain)
+    match = logged(settings, found)
+    slugs = engine.catalog.slugs
+    content = payload.answer(found, slugs, match, took_ms, explain=explain)
     show_result(content, terminal.answer(content), as_json=as_json)
     if not found.hits:
         sys.exit(1)
@@ -228,7 +254,9 @@ def evaluate(
 def show(settings: Settings, slug: str, *, as_json: bool) -> None:
     """Show everything known of one artifact."""
     with open_engine(settings) as engine:
-        content = payload.artifact(engine.catalog[slug])
+        found = engine.catalog[slug]
+    with closing(open_history(settings)) as history:
+        content = payload.artifact(found, history.outcomes(slug))
     show_result(content, terminal.artifact(content), as_json=as_json)
 
 
@@ -247,7 +275,63 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
     sys.stdout.flush()
-    server.run(lambda: create_app(CurrentEngine(settings)), host, port)
+    server.run(
+        lambda: create_app(CurrentEngine(settings), open_history(settings)), host, port
+    )
+
+
+@main.group()
+def events() -> None:
+    """Work with the event log: what was shown, and what came of it."""
+
+
+@events.command(name="import")
+@click.argument("path", type=click.Path(path_type=Path))
+@common
+def import_events(settings: Settings, path: Path, *, as_json: bool) -> None:
+    """Take past needs from a JSON Lines file; what is known already is left out."""
+    past = pastneeds.read(path)
+    new = 0
+    with closing(open_log(settings)) as log, progress.shown() as report:
+        for start in range(0, len(past), GROUP):
+            new += log.append(past[start : start + GROUP])
+            report("events", min(start + GROUP, len(past)), len(past))
+    content = {"read": len(past), "new": new}
+    line = f"{new:,} of {len(past):,} events are new"
+    show_result(content, [line], as_json=as_json)
+
+
+@events.command(name="export")
+@click.argument("path", type=click.Path(path_type=Path))
+@common
+def export_events(settings: Settings, path: Path, *, as_json: bool) -> None:
+    """Write all events to a JSON Lines file that import reads."""
+    with closing(open_log(settings)) as log:
+        count = pastneeds.write(path, (event for _, event in log.after()))
+    line = f"{count:,} events written to {path}"
+    show_result({"written": count}, [line], as_json=as_json)
+
+
+@events.command(name="stats")
+@common
+def event_stats(settings: Settings, *, as_json: bool) -> None:
+    """Count matches and outcomes, and name needs that nothing met."""
+    with open_engine(settings) as engine, closing(open_history(settings)) as history:
+        content = payload.stats(engine.generation.manifest, history.graph())
+    show_result(content, terminal.stats(content), as_json=as_json)
+
+
+@events.command()
+@click.option(
+    "--before", required=True, type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")),
+    help="Events older than this day are removed for good.",
+)  # fmt: skip
+@common
+def forget(settings: Settings, before: datetime, *, as_json: bool) -> None:
+    """Remove old events from the log, and from the disk."""
+    with closing(open_log(settings)) as log:
+        gone = log.forget(before.replace(tzinfo=UTC))
+    show_result({"forgotten": gone}, [f"{gone:,} events forgotten"], as_json=as_json)
 
 
 @main.group()

@@ -18,6 +18,8 @@ STATUSES: dict[type[errors.EngineError], Status] = {
     errors.NeedError: Status(2, 400, "The need cannot be searched for"),
     errors.JudgementError: Status(2, 422, "The judged needs are refused"),
     errors.UnknownArtifactError: Status(1, 404, "There is no such artifact"),
+    errors.EventError: Status(1, 503, "The event log is not available"),
+    errors.FeedbackError: Status(2, 422, "The outcome is refused"),
     errors.EncoderError: Status(1, 503, "The encoder is not available"),
     errors.NoGenerationError: Status(1, 503, "There is no such generation"),
     errors.DamagedError: Status(1, 503, "The generation is damaged"),

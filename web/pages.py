@@ -7,6 +7,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from search.constraint import MODES
 from search.engine import Engine
+from search.history import History
 from web import api, payload
 
 EXAMPLES = (
@@ -31,8 +32,8 @@ def _address(asked: api.SearchQuery, flips: Mapping[str, str], offset: int = 0) 
     return url_for("pages.search", **given)
 
 
-def blueprint(engine: Callable[[], Engine]) -> Blueprint:
-    """Return the pages over whatever engine `engine` gives at the time."""
+def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
+    """Return the pages over whatever engine `engine` gives, and `history`."""
     pages = Blueprint("pages", __name__)
 
     @pages.get("/")
@@ -47,7 +48,7 @@ def blueprint(engine: Callable[[], Engine]) -> Blueprint:
         if not request.args.get("q", "").strip():
             return home()
         asked = api.search_query()
-        found = api.answer(engine(), asked)
+        found = api.answer(engine(), history, asked)
 
         def flipped(key: str, mode: str) -> str:
             """Return the address of the same search, one constraint's mode changed."""
@@ -66,7 +67,7 @@ def blueprint(engine: Callable[[], Engine]) -> Blueprint:
     @pages.get("/artifact/<slug>")
     def artifact(slug: str) -> str:
         """Show everything known of one artifact."""
-        found = payload.artifact(engine().catalog[slug])
+        found = payload.artifact(engine().catalog[slug], history.outcomes(slug))
         return render_template(
             "artifact.html",
             artifact=found,

@@ -1,17 +1,18 @@
 """Types of the engine as the JSON of the API: the one module that knows both."""
 
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from index.artifact import Artifact
+from index.events import OUTCOMES
 from index.generation import Manifest
 from search.constraint import Checked, Constraint
 from search.engine import Answer, Hit, Match
 from search.evaluation import Evaluation
 from search.explanation import Explanation
+from search.graph import MatchGraph, Outcomes
 from search.highlight import highlights
 from search.need import Need
 from search.suggestion import Suggestion
@@ -35,16 +36,21 @@ def camelled(value: Any) -> Any:
 
 
 def answer(
-    found: Answer, slugs: Sequence[str], took_ms: float, *, explain: bool
+    found: Answer,
+    slugs: Sequence[str],
+    match: str | None,
+    took_ms: float,
+    *,
+    explain: bool,
 ) -> JSON:
     """Return the answer to a search, as the API and `instead search --json` give it.
 
-    `slugs` are the catalogue's, by position.
+    `slugs` are the catalogue's, by position; `match` is None if nothing was logged.
     """
     return {
         "query": found.need.text,
         "need": need(found.need, slugs),
-        "matchId": uuid.uuid4().hex,
+        "matchId": match,
         "total": found.total,
         "facets": {"type": found.types},
         "matches": [hit(each, found.need, explain=explain) for each in found.hits],
@@ -214,8 +220,8 @@ def explanation(tree: Explanation) -> JSON:
     return content
 
 
-def artifact(found: Artifact) -> JSON:
-    """Return everything known of an artifact; what is unknown is left out."""
+def artifact(found: Artifact, came: Outcomes) -> JSON:
+    """Return everything known of an artifact, unknown left out; and what came of it."""
     content = found.model_dump(mode="json", exclude={"meta"}, exclude_defaults=True)
     evidence = content.pop("evidence", {})
     facts = content.pop("facts", {})
@@ -224,7 +230,28 @@ def artifact(found: Artifact) -> JSON:
         "facts": camelled(facts),
         "evidence": camelled(evidence),
         "rank": None,
+        "outcomes": outcomes(came),
         "pageUrl": f"/artifact/{found.slug}",
+    }
+
+
+def outcomes(found: Outcomes) -> JSON:
+    """Return how often each outcome came about; `success` is null if nobody said."""
+    success = found.success()
+    counts = {each: found.counts[each] for each in OUTCOMES if each != "unmet"}
+    return {**counts, "success": success._asdict() if success else None}
+
+
+def stats(manifest: Manifest, graph: MatchGraph) -> JSON:
+    """Return what is counted: the catalogue, the matches, what came of them."""
+    return {
+        "artifacts": manifest.counts["artifacts"],
+        "capabilities": manifest.counts["capabilities"],
+        "matches": graph.matches,
+        "needs": len(graph.needs),
+        "outcomes": graph.totals(),
+        "unmet": [{"need": e.text, "matches": e.unmet} for e in graph.unmet()],
+        "generation": manifest.id,
     }
 
 

@@ -11,11 +11,13 @@ from platformdirs import user_data_path
 from index.builder import Progress, build, silent
 from index.encoder import Encoder, NeedEncoder
 from index.errors import MismatchError
+from index.events import EventLog
 from index.generation import Generation, Manifest
 from index.home import Home
 from index.model import find
 from index.source import read
 from search.engine import Engine
+from search.history import History
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,24 @@ class Settings:
     """Where the indexes live, and which model encodes.
 
     `encoder` is a setting that `find` turns into an encoder: a folder, a name on the
-    hub with its revision, or None for the default model.
+    hub with its revision, or None for the default model. `events` is the SQLAlchemy
+    URL of the event log, None for the SQLite file in the home.
     """
 
     home: Path
     encoder: str | None = None
     find: Callable[[str | None], Encoder] = find
+    events: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Return the settings of INSTEAD_HOME and INSTEAD_ENCODER."""
+        """Return the settings of INSTEAD_HOME, INSTEAD_ENCODER and INSTEAD_EVENTS."""
         home = environ.get("INSTEAD_HOME") or user_data_path("instead", appauthor=False)
-        return cls(Path(home), environ.get("INSTEAD_ENCODER") or None)
+        return cls(
+            Path(home),
+            environ.get("INSTEAD_ENCODER") or None,
+            events=environ.get("INSTEAD_EVENTS") or None,
+        )
 
 
 def shipped_catalogue() -> Path:
@@ -63,6 +71,18 @@ def open_engine(settings: Settings) -> Engine:
     except BaseException:
         generation.close()
         raise
+
+
+def open_log(settings: Settings) -> EventLog:
+    """Return the event log that is set; EventError if it cannot be opened."""
+    if settings.events:
+        return EventLog(settings.events)
+    return EventLog.beside(settings.home)
+
+
+def open_history(settings: Settings) -> History:
+    """Return the history of the event log that is set."""
+    return History(open_log(settings))
 
 
 def _need_encoder(settings: Settings, generation: Generation) -> NeedEncoder:

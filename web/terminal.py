@@ -87,6 +87,10 @@ def artifact(found: JSON) -> Iterator[str]:
     for signal in found.get("signals", ()):
         dated = f"as of {signal['asOf']}" if "asOf" in signal else "undated"
         yield f"{label(signal['name']):>20}  {shown(signal['value'])}  {dated}"
+    came = {k: v for k, v in found["outcomes"].items() if k != "success" and v}
+    if came:
+        counts = ", ".join(f"{name} {count}" for name, count in came.items())
+        yield f"{'outcomes':>20}  {counts}"
     for each in found["capabilities"]:
         yield ""
         yield from _capability(each)
@@ -109,6 +113,15 @@ def _capability(found: JSON) -> Iterator[str]:
         texts = found.get(field, [])
         for text in [texts] if isinstance(texts, str) else texts:
             yield from _wrapped(f"{title}: {text}", "  ")
+
+
+def stats(found: JSON) -> Iterator[str]:
+    """Yield what the event log says."""
+    yield f"{found['matches']:,} matches of {found['needs']:,} needs"
+    for name, count in found["outcomes"].items():
+        yield f"{name:>12}  {count:,}"
+    for each in found["unmet"]:
+        yield f"nothing met \u201c{each['need']}\u201d, asked {each['matches']:,} times"
 
 
 def generations(found: list[JSON]) -> Iterator[str]:

@@ -1,11 +1,15 @@
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from index.builder import build
 from index.catalog import Catalog
+from index.events import EventLog
 from index.home import Home
+from search.history import History
 from tests.conftest import ARTIFACTS, HashingEncoder, to_catalog
 from web.app import create_app
 from web.current import CurrentEngine
@@ -20,8 +24,14 @@ def follower(built: Home, settings: Settings) -> Iterator[CurrentEngine]:
 
 
 @pytest.fixture
-def client(follower: CurrentEngine) -> FlaskClient:
-    return create_app(follower).test_client()
+def history(home: Home) -> Iterator[History]:
+    with closing(History(EventLog.beside(home.path))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(follower: CurrentEngine, history: History) -> FlaskClient:
+    return create_app(follower, history).test_client()
 
 
 def test_a_search_has_the_fields_of_the_contract(client: FlaskClient) -> None:
@@ -176,7 +186,7 @@ def test_a_fault_of_the_engine_is_told_without_its_trace(
     def broken() -> None:
         raise ZeroDivisionError("secret")
 
-    client = create_app(broken).test_client()  # type: ignore[arg-type]  # on purpose
+    client = create_app(broken, None).test_client()  # type: ignore[arg-type]  # on purpose
     response = client.get("/api/v1/search?q=anything")
     assert response.status_code == 500
     assert "secret" not in response.text
@@ -279,3 +289,95 @@ def test_the_page_shows_what_was_understood_and_flips_it(client: FlaskClient) ->
     assert 'href="/artifact/kosmos-2"' in liked
     assert "limit=1&amp;offset=1" in liked
     assert "something like zapier" in client.get("/search?q=zapier+alternative").text
+
+
+# -- events and feedback ------------------------------------------------------------
+
+
+def found(client: FlaskClient, need: str = "grounded captioning", **more: str) -> Any:
+    answer = client.get("/api/v1/search", query_string={"q": need, **more}).json
+    assert answer is not None
+    return answer
+
+
+def test_every_hit_of_an_answer_is_an_event(
+    client: FlaskClient, history: History
+) -> None:
+    answer = found(client, source="a-test", limit="2")
+    history.flush()
+    events = history.log.shown(answer["matchId"])
+    assert [each.artifact for each in events] == [
+        hit["artifact"]["slug"] for hit in answer["matches"]
+    ]
+    first = events[0]
+    assert (first.position, first.source, first.generation) == (1, "a-test", "000001")
+    assert first.capability == "grounded-captioning"
+    assert first.score == pytest.approx(answer["matches"][0]["score"])
+    assert sum(first.legs.values()) == pytest.approx(first.score)
+
+
+def test_an_outcome_comes_back_and_counts_once(client: FlaskClient) -> None:
+    answer = found(client)
+    told = {"matchId": answer["matchId"], "slug": "kosmos-2", "outcome": "worked"}
+    first = client.post("/api/v1/feedback", json=told)
+    again = client.post("/api/v1/feedback", json=told)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.json == again.json
+    artifact = client.get("/api/v1/artifacts/kosmos-2").json
+    assert artifact is not None
+    assert artifact["outcomes"]["shown"] == artifact["outcomes"]["worked"] == 1
+    assert artifact["outcomes"]["success"]["n"] == 1
+    stats = client.get("/api/v1/stats").json
+    assert stats is not None
+    assert stats["matches"] == 1
+    assert stats["outcomes"]["worked"] == 1
+    assert stats["artifacts"] == 4
+    assert "worked 1" in client.get("/artifact/kosmos-2").text
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "detail"),
+    [
+        ({"matchId": "nobody"}, 422, "no answer has the match id 'nobody'"),
+        ({"slug": "nobody"}, 422, "did not show 'nobody'; it showed kosmos-2"),
+        ({"outcome": "loved"}, 400, "outcome: input should be 'chosen'"),
+        ({"comment": "x" * 501}, 400, "comment: string should have at most 500"),
+        ({"more": 1}, 400, "more: extra inputs are not permitted"),
+    ],
+)
+def test_an_outcome_of_what_was_not_shown_is_refused(
+    client: FlaskClient, told: dict[str, str], status: int, detail: str
+) -> None:
+    match = found(client, limit="1")["matchId"]
+    whole = {"matchId": match, "slug": "kosmos-2", "outcome": "worked", **told}
+    response = client.post("/api/v1/feedback", json=whole)
+    assert response.status_code == status
+    assert response.json is not None
+    assert detail in response.json["detail"]
+
+
+def test_feedback_is_json_of_our_own_pages(client: FlaskClient) -> None:
+    for data, kind, status in (
+        ("x=1", "text/plain", 415),
+        ("{", "application/json", 400),
+    ):
+        response = client.post("/api/v1/feedback", data=data, content_type=kind)
+        assert response.status_code == status
+        assert response.content_type == "application/problem+json"
+    elsewhere = {"Origin": "https://evil.example"}
+    response = client.post("/api/v1/feedback", json={}, headers=elsewhere)
+    assert response.status_code == 403
+    ours = {"Origin": "http://localhost"}
+    assert client.post("/api/v1/feedback", json=[], headers=ours).status_code == 400
+
+
+def test_what_says_it_is_a_bot_is_answered_not_logged(
+    client: FlaskClient, history: History
+) -> None:
+    headers = {"User-Agent": "Mozilla/5.0 (compatible; Somebot/2.1)"}
+    answer = client.get("/api/v1/search?q=captioning", headers=headers).json
+    assert answer is not None
+    assert answer["matches"]
+    assert answer["matchId"] is None
+    history.flush()
+    assert len(history.log) == 0

@@ -342,3 +342,57 @@ def test_an_evaluation_can_leave_the_constraints_out(
 
     assert recall() == 0  # it is known not to run there
     assert recall("--without", "constraints") == 1
+
+
+@pytest.mark.usefixtures("built")
+def test_searches_are_logged_exported_and_imported_again(
+    instead: Run, home: Home, tmp_path: Path
+) -> None:
+    match = as_json(instead("search", "grounded captioning", "--json"))["matchId"]
+    assert match
+    out = tmp_path / "events.jsonl"
+    assert "4 events written" in instead("events", "export", out).stdout
+    assert as_json(instead("events", "import", out, "--json")) == {"read": 4, "new": 0}
+    out.write_text('{"need": "captions", "artifact": "kosmos-2", "outcome": "worked"}')
+    assert "1 of 1 events are new" in instead("events", "import", out).stdout
+    stats = instead("events", "stats").stdout
+    assert "1 matches of 1 needs" in stats
+    assert "worked  1" in stats
+    assert "outcomes  shown 1, worked 1" in instead("show", "kosmos-2").stdout
+    gone = instead("events", "forget", "--before", "2999-01-01").stdout
+    assert "5 events forgotten" in gone
+    assert as_json(instead("events", "stats", "--json"))["outcomes"] == {}
+
+
+@pytest.mark.usefixtures("built")
+def test_needs_that_nothing_met_are_named_once_enough_ask(
+    instead: Run, tmp_path: Path
+) -> None:
+    lines = [
+        '{"need": "fly to mars", "outcome": "unmet", '
+        f'"at": "2026-11-0{day}T10:00:00Z"}}'
+        for day in range(1, 4)
+    ]
+    path = tmp_path / "past.jsonl"
+    path.write_text("\n".join(lines))
+    instead("events", "import", path)
+    stats = instead("events", "stats").stdout
+    assert "nothing met \u201cfly to mars\u201d, asked 3 times" in stats
+
+
+@pytest.mark.usefixtures("built")
+def test_past_needs_with_faults_are_refused_whole(instead: Run, tmp_path: Path) -> None:
+    path = tmp_path / "past.jsonl"
+    path.write_text('{"need": "x", "artifact": "a", "outcome": "loved"}')
+    result = instead("events", "import", path)
+    assert result.exit_code == 2
+    assert f"{path}:1: outcome: input should be" in result.stderr
+
+
+@pytest.mark.usefixtures("built")
+def test_a_log_that_refuses_keeps_no_answer_back(instead: Run, home: Home) -> None:
+    (home.path / "events.sqlite").write_text("no database" * 200)
+    result = instead("search", "grounded captioning", "--json")
+    assert result.exit_code == 0
+    assert "not logged: the event log" in result.stderr
+    assert json.loads(result.stdout)["matchId"] is None
