@@ -67,6 +67,23 @@ class VectorIndex:
         return np.stack(cosines).astype(np.float64)
 
 
+class Neighbours:
+    """Unit vectors in memory, searched by FAISS."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        """Hold `vectors`, one a row."""
+        self._index: Any = faiss.IndexFlatIP(vectors.shape[1])
+        self._index.add(np.ascontiguousarray(vectors))
+
+    def search(
+        self, vector: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the rows of the k nearest, the nearest first, and their cosines."""
+        k = min(k, self._index.ntotal)
+        cosines, rows = self._index.search(vector.reshape(1, -1), k)
+        return rows[0], cosines[0]
+
+
 class _Owned:
     """An index's vectors as an array, in place; it keeps their owner alive."""
 

@@ -28,7 +28,7 @@ RESAMPLES = 10_000
 DEPTH = 100
 """Artifacts ranked for each need."""
 
-PARTS = ("constraints",)
+PARTS = ("constraints", "graph")
 """What `without` can take out of the engine."""
 
 LEGS = ("keyword", "vector")
@@ -174,7 +174,8 @@ def evaluate(
     The whole ranking is measured: the cut-off hides its end and reorders nothing.
     With `legs`, also each retriever alone, plain reciprocal rank fusion, and the best
     fixed mix: the one weight that is best on this very set, chosen with its labels.
-    `without` takes parts out: "constraints" reads all of a need as its topic.
+    `without` takes parts out: "constraints" reads all of a need as its topic, "graph"
+    forgets what past needs taught.
     Raises JudgementError if no need is judged, NeedError for one without words.
     """
     judged = {
@@ -184,6 +185,8 @@ def evaluate(
     }
     if not judged:
         raise JudgementError("no need of the file has a right artifact in the qrels")
+    if "graph" in without:
+        engine.ranker.memory.forget()
     rankings: dict[str, list[list[str]]] = {}
     run = {}
     for done, (qid, text) in enumerate(judged.items(), start=1):

@@ -51,6 +51,8 @@ class Outcomes:
     counts: Counter[str] = field(default_factory=Counter)
     worked: float = 0.0
     failed: float = 0.0
+    exposure: float = 0.0
+    """How often it was looked at: a hit at position r once in r times it is shown."""
     last: datetime | None = None
 
     def add(self, outcome: str, at: datetime, times: int = 1) -> None:
@@ -109,6 +111,9 @@ class MatchGraph:
         self.capabilities = defaultdict(Outcomes)
         self.edges: defaultdict[tuple[str, str], Outcomes] = defaultdict(Outcomes)
         self.matches = 0
+        self.told = 0
+        """Outcomes counted so far: what was learned is as old as this."""
+        self.texts: dict[str, str] = {}
         self._asked: dict[str, _Asked] = {}
         self._hits: dict[str, list[MatchEvent]] = {}
         self._seen: set[str] = set()
@@ -196,6 +201,11 @@ class MatchGraph:
             nodes.append(self.capabilities[event.artifact, event.capability])
         for node in nodes:
             node.add(event.outcome, event.at, times)
+            if event.outcome == "shown":
+                node.exposure += times / (event.position or 1)
+        if event.outcome != "shown":
+            self.told += 1
+            self.texts[key] = event.need
 
     def totals(self) -> dict[str, int]:
         """Return how often each outcome came about, over all artifacts."""

@@ -16,6 +16,7 @@ from search.confidence import Evidence
 from search.constraint import STATUSES, Checked, Constraint, is_kind, prove
 from search.explanation import Explanation
 from search.fusion import factors, fuse, weights
+from search.memory import Memory
 from search.names import Names
 from search.need import Anchor, Need
 from search.reading import Reader
@@ -43,13 +44,15 @@ Said = TypeVar("Said", Constraint, Anchor)
 class Candidates:
     """Capabilities under consideration, by row, with every leg's scores and weight.
 
-    `scores` are fused: each the sum of the legs' scores times their factors.
+    `scores` are fused: each the sum of the legs' scores times their factors, less what
+    is in doubt, and what past needs add or take, `learned`.
     """
 
     rows: Rows
     legs: dict[str, Scores]
     weights: dict[str, float]
     factors: dict[str, float]
+    learned: Scores
     scores: Scores
 
 
@@ -79,9 +82,11 @@ class Ranker:
         claims, has_term = generation.claims, generation.keyword.has_term
         names = Names(catalog, claims, encoder.is_word, has_term)
         self._reader = Reader(catalog, claims, names)
+        self._vectors = VectorRetriever(generation.vector, encoder)
+        self.memory = Memory(catalog, encoder.encode_need)
         self.retrievers: Sequence[Retriever] = (
             KeywordRetriever(generation.keyword),
-            VectorRetriever(generation.vector, encoder),
+            self._vectors,
             NameRetriever(catalog),
             AnchorRetriever(catalog, generation.vector, generation.claims),
         )
@@ -150,7 +155,19 @@ class Ranker:
         )
         by = factors(legs, shares)
         scores = fuse(legs, by) * (1 - self._doubts(need, rows))
-        return Candidates(rows, legs, shares, by, scores)
+        learned = self._lifts(need, rows, scores)
+        return Candidates(rows, legs, shares, by, learned, scores + learned)
+
+    def _lifts(self, need: Need, rows: Rows, scores: Scores) -> Scores:
+        """Return what the past adds to each of `rows`, alike for one artifact's."""
+        lifts = np.zeros(len(self.catalog))
+        if self.memory.knows and len(rows):
+            ordered = rank(rows, scores, len(rows)).rows
+            owners = self.catalog.owners[ordered]
+            artifacts = owners[firsts(owners)]
+            lift = self.memory.lift(self._vectors.vector(need), artifacts)
+            lifts[artifacts] = lift * scores.max()
+        return lifts[self.catalog.owners[rows]]
 
     def _doubts(self, need: Need, rows: Rows) -> Scores:
         """Return the share of its score that each of `rows` loses, in [0, 1).
@@ -254,6 +271,9 @@ class Ranker:
         )
         if doubts:
             parts = (*parts, Explanation.total("constraints in doubt", doubts))
+        if learned := float(among.learned[np.searchsorted(among.rows, row)]):
+            text = "what came of needs like this"
+            parts = (*parts, Explanation(learned, text, leg="past"))
         return Explanation.total("score", parts)
 
 

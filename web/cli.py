@@ -34,9 +34,11 @@ from web.errors import status
 from web.settings import (
     Settings,
     build_generation,
+    forget_vectors,
     open_engine,
     open_history,
     open_log,
+    taught,
 )
 
 logger = logging.getLogger(__name__)
@@ -129,6 +131,15 @@ def engine_or_first_build(settings: Settings) -> Engine:
         return open_engine(settings)
 
 
+def learned(settings: Settings, engine: Engine) -> None:
+    """Teach `engine` what the log says; a log that refuses teaches nothing."""
+    try:
+        with closing(open_history(settings)) as history, progress.shown() as report:
+            taught(engine, history, settings, report)
+    except EventError as error:
+        logger.debug("nothing learned: %s", error)
+
+
 def logged(settings: Settings, found: Answer) -> str | None:
     """Return the match id of an answer; a log that refuses keeps nobody waiting."""
     try:
@@ -201,6 +212,7 @@ def search(
     flipped = {key: mode for mode in MODES for key in modes[mode]}
     asked = Need.read(need, types, flipped)
     with engine_or_first_build(settings) as engine:
+        learned(settings, engine)
         started = time.perf_counter()
         found = engine.search(asked, k)
         took_ms = (time.perf_counter() - started) * 1000
@@ -239,6 +251,8 @@ def evaluate(
         def tick(done: int, total: int) -> None:
             report("needs", done, total)
 
+        with closing(open_history(settings)) as history:
+            taught(engine, history, settings, report)
         found = evaluation.evaluate(
             engine, asked, grades, tick, legs=legs, without=without
         )
@@ -275,9 +289,12 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
     sys.stdout.flush()
-    server.run(
-        lambda: create_app(CurrentEngine(settings), open_history(settings)), host, port
-    )
+
+    def app() -> Any:
+        history = open_history(settings)
+        return create_app(CurrentEngine(settings, history), history)
+
+    server.run(app, host, port)
 
 
 @main.group()
@@ -331,6 +348,7 @@ def forget(settings: Settings, before: datetime, *, as_json: bool) -> None:
     """Remove old events from the log, and from the disk."""
     with closing(open_log(settings)) as log:
         gone = log.forget(before.replace(tzinfo=UTC))
+    forget_vectors(settings)
     show_result({"forgotten": gone}, [f"{gone:,} events forgotten"], as_json=as_json)
 
 

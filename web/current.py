@@ -7,7 +7,11 @@ import time
 from index.errors import EngineError
 from index.home import Home
 from search.engine import Engine
-from web.settings import Settings, open_engine
+from search.history import History
+from web.settings import Settings, open_engine, taught
+
+LEARN_EVERY_S = 10.0
+"""Seconds between two looks at what has come of the answers."""
 
 logger = logging.getLogger(__name__)
 
@@ -15,8 +19,13 @@ logger = logging.getLogger(__name__)
 class CurrentEngine:
     """Gives requests the engine in use; one under way keeps the one it began with."""
 
-    def __init__(self, settings: Settings, look_every_s: float = 1.0) -> None:
-        """Open the engine in use; GenerationError if there is none.
+    def __init__(
+        self,
+        settings: Settings,
+        history: History | None = None,
+        look_every_s: float = 1.0,
+    ) -> None:
+        """Open the engine in use, taught by `history`; GenerationError if none is.
 
         A request looks for a switch when the last look is `look_every_s` ago.
         """
@@ -24,9 +33,17 @@ class CurrentEngine:
         self._settings = settings
         self._home = Home(settings.home)
         self._lock = threading.Lock()
-        self._engine = open_engine(settings)
+        self._history = history
+        self._engine = self._open()
         self._named = self._home.current()
         self._next_look = time.monotonic() + look_every_s
+
+    def _open(self) -> Engine:
+        engine = open_engine(self._settings)
+        self._next_lesson = time.monotonic() + LEARN_EVERY_S
+        return (
+            taught(engine, self._history, self._settings) if self._history else engine
+        )
 
     def __call__(self) -> Engine:
         """Return the engine of the generation in use, opened anew after a switch.
@@ -41,8 +58,11 @@ class CurrentEngine:
             named = self._home.current()
             if named != self._named:
                 self._named = named
-                self._engine = open_engine(self._settings)
+                self._engine = self._open()
                 logger.info("switched generation=%s", self._engine.generation.id)
+            elif self._history and time.monotonic() >= self._next_lesson:
+                self._next_lesson = time.monotonic() + LEARN_EVERY_S
+                self._engine.ranker.memory.learn(self._history.graph())
         except EngineError as error:
             logger.warning("still on %s: %s", self._engine.generation.id, error)
         finally:

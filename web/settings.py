@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,9 @@ from index.model import find
 from index.source import read
 from search.engine import Engine
 from search.history import History
+
+VECTORS = "past-needs-"
+"""How the files begin that keep the vectors of past needs, by encoder."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,32 @@ def open_log(settings: Settings) -> EventLog:
 def open_history(settings: Settings) -> History:
     """Return the history of the event log that is set."""
     return History(open_log(settings))
+
+
+def taught(
+    engine: Engine,
+    history: History,
+    settings: Settings,
+    progress: Progress = silent,
+) -> Engine:
+    """Return `engine` with what the log teaches; needs are encoded once and kept."""
+    memory = engine.ranker.memory
+    path = (
+        settings.home
+        / f"{VECTORS}{engine.generation.manifest.encoder['digest'][:12]}.npy"
+    )
+    memory.load(path)
+    graph = history.graph()
+    if memory.learn(graph, lambda done, total: progress("past needs", done, total)):
+        with suppress(OSError):  # they are made again if they cannot be kept
+            memory.save(path)
+    return engine
+
+
+def forget_vectors(settings: Settings) -> None:
+    """Remove the vectors of past needs from the disk."""
+    for path in settings.home.glob(f"{VECTORS}*"):
+        path.unlink(missing_ok=True)
 
 
 def _need_encoder(settings: Settings, generation: Generation) -> NeedEncoder:

@@ -1,0 +1,167 @@
+"""What past needs teach: what worked for needs like this one may work again."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.catalog import Catalog
+from index.hits import Scores
+from index.vector import Neighbours
+from search.graph import MatchGraph, Outcomes
+
+NEIGHBOURS, SHARPNESS, PRIOR = 100, 10, 0.1
+"""Past needs that vote, the power of their cosine that they vote with, and the votes
+for nothing at all: a few faint likenesses prove little."""
+
+SHRINKAGE = 2.0
+"""Past needs that an artifact needs for half of its vote to count."""
+
+WEIGHT, UNSEEN = 2.5, 0.3
+"""Of a vote, in units of the best score of the need; and what is left of it where the
+content's favourite has no past: votes cannot speak for what nobody could try."""
+
+FIRST, DECAY = 0.35, 1.2
+"""How often the artifact at a content rank is right, FIRST / rank ** DECAY: the share
+of the vote that it would get if the past said no more than the content. Near what two
+sets of judged needs show; chosen, as all above, on these two, so that an artifact
+without a past loses little."""
+
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Learned:
+    outcomes: int
+    needs: Neighbours
+    worked: NDArray[np.float32]
+    seen: Scores
+
+
+class Memory:
+    """The past needs of one log, as vectors of one encoder over one catalogue."""
+
+    def __init__(self, catalog: Catalog, encode: Callable[[str], Vector]) -> None:
+        """Know nothing yet; `encode` gives the unit vector of a need's text."""
+        self._catalog = catalog
+        self._encode = encode
+        self._vectors: dict[bytes, NDArray[np.float32]] = {}
+        self._learned: _Learned | None = None
+
+    def learn(
+        self,
+        graph: MatchGraph,
+        tick: Callable[[int, int], None] = lambda done, total: None,
+    ) -> bool:
+        """Take in what worked in `graph`; return whether anything was new.
+
+        Each need is encoded once; `tick` is told how many of how many are.
+        """
+        if self._learned and self._learned.outcomes == graph.told:
+            return False
+        worked: dict[str, dict[int, float]] = {}
+        for (key, slug), came in graph.edges.items():
+            value = share_right(came)
+            if value > 0 and slug in self._catalog and key in graph.texts:
+                worked.setdefault(key, {})[self._catalog.position(slug)] = value
+        if not worked:
+            self._learned = None
+            return False
+        vectors = []
+        kept: dict[bytes, NDArray[np.float32]] = {}
+        for done, key in enumerate(worked, start=1):
+            text = graph.texts[key]
+            digest = hashlib.sha256(text.encode()).digest()
+            known = self._vectors.get(digest)
+            kept[digest] = self._encode(text) if known is None else known
+            vectors.append(kept[digest])
+            tick(done, len(worked))
+        self._vectors = kept
+        table = np.zeros((len(worked), len(self._catalog)), dtype=np.float32)
+        for row, own in enumerate(worked.values()):
+            table[row, list(own)] = list(own.values())
+        self._learned = _Learned(
+            graph.told, Neighbours(np.stack(vectors)), table, table.sum(axis=0)
+        )
+        return True
+
+    @property
+    def knows(self) -> bool:
+        """Whether anything was learned."""
+        return self._learned is not None
+
+    def forget(self) -> None:
+        """Know nothing again; vectors of needs stay."""
+        self._learned = None
+
+    def lift(self, vector: NDArray[np.float32], artifacts: NDArray[np.int64]) -> Scores:
+        """Return what the past adds to each of `artifacts`, best by content first.
+
+        An artifact's share of the votes of like needs, minus the share expected of its
+        content rank, shrunk towards nothing where few past needs tell of it, or of
+        the content's favourite: an artifact without a past gains and loses nothing
+        itself, and what has one does not drown it. In units of the best score.
+        """
+        learned = self._learned
+        if learned is None:
+            return np.zeros(len(artifacts))
+        near, cosines = learned.needs.search(vector, NEIGHBOURS)
+        votes = np.clip(cosines, 0, 1) ** SHARPNESS
+        total = votes.sum()
+        known = total / (total + PRIOR)
+        share = votes @ learned.worked[near][:, artifacts] / (total + PRIOR)
+        ranks = np.arange(1, len(artifacts) + 1)
+        expected = FIRST / ranks**DECAY * known
+        seen = learned.seen[artifacts]
+        told = seen / (seen + SHRINKAGE)
+        weight = WEIGHT * (UNSEEN + (1 - UNSEEN) * told[0])
+        lift: Scores = weight * (share - expected) * known * told
+        return lift
+
+    def save(self, path: Path) -> None:
+        """Keep the vectors by the SHA-256 of their needs: none is made twice."""
+        if not self._vectors:
+            return
+        aside = path.with_suffix(".new.npy")
+        table = np.zeros(
+            len(self._vectors),
+            dtype=[
+                ("need", "V32"),
+                ("vector", "f4", len(next(iter(self._vectors.values())))),
+            ],
+        )
+        table["need"] = [np.void(each) for each in self._vectors]
+        table["vector"] = list(self._vectors.values())
+        np.save(aside, table)
+        aside.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take the vectors that `save` kept; an unreadable file is passed over."""
+        try:
+            table = np.load(path)
+            names = table["need"].tolist()
+            self._vectors = dict(zip(names, table["vector"], strict=True))
+        except (OSError, ValueError, IndexError):
+            return
+
+
+def share_right(came: Outcomes) -> float:
+    """Return how right an artifact was for a need, in [0, 1].
+
+    What somebody said of it, if anybody did; else its clicks, corrected for the places
+    it was shown at: (clicks + .2) / (exposure + 1) - .2, where a place at rank r is
+    looked at once in r times.
+    """
+    said = came.worked + came.failed
+    if said > 0:
+        return came.worked / said
+    clicks = came.counts["chosen"]
+    return (
+        min(1.0, max(0.0, (clicks + 0.2) / (came.exposure + 1) - 0.2))
+        if clicks
+        else 0.0
+    )
