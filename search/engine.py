@@ -14,6 +14,7 @@ from index.keyword import analyse
 from search.confidence import Calibration
 from search.constraint import Checked, Constraint
 from search.explanation import Explanation
+from search.memory import Told
 from search.need import Need
 from search.ranking import Ranked, Ranker
 from search.suggestion import Suggestion, suggest
@@ -41,7 +42,8 @@ class Hit:
 
     `confidence` is the probability that the hit is right, None for an encoder that
     nothing was calibrated for; `lacks` the need's words that its best capability does
-    not have; `checked` tells of each constraint whether it is met, and what proves it.
+    not have; `checked` tells of each constraint whether it is met, and what proves it;
+    `told` what those said of it who needed something like this.
     """
 
     position: int
@@ -50,6 +52,7 @@ class Hit:
     confidence: float | None
     lacks: tuple[str, ...]
     checked: tuple[Checked, ...]
+    told: Told | None
 
     @property
     def score(self) -> float:
@@ -186,4 +189,5 @@ class Engine:
             None if likely is None else float(likely[place]),
             lacks,
             self.ranker.check(ranked.need, owner),
+            self.ranker.told(ranked.need, owner),
         )

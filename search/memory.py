@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ for nothing at all: a few faint likenesses prove little."""
 SHRINKAGE = 2.0
 """Past needs that an artifact needs for half of its vote to count."""
 
+LIKE = 0.75
+"""Cosine from which on a past need is said to be like another."""
+
 WEIGHT, UNSEEN = 2.5, 0.3
 """Of a vote, in units of the best score of the need; and what is left of it where the
 content's favourite has no past: votes cannot speak for what nobody could try."""
@@ -34,12 +38,20 @@ without a past loses little."""
 Vector = NDArray[np.float32]
 
 
+class Told(NamedTuple):
+    """Of `n` outcomes told for needs like one, how many said that it worked."""
+
+    worked: int
+    n: int
+
+
 @dataclass(frozen=True)
 class _Learned:
     outcomes: int
     needs: Neighbours
     worked: NDArray[np.float32]
     seen: Scores
+    told: list[dict[int, Told]]
 
 
 class Memory:
@@ -64,10 +76,16 @@ class Memory:
         if self._learned and self._learned.outcomes == graph.told:
             return False
         worked: dict[str, dict[int, float]] = {}
+        told: dict[str, dict[int, Told]] = {}
         for (key, slug), came in graph.edges.items():
-            value = share_right(came)
-            if value > 0 and slug in self._catalog and key in graph.texts:
-                worked.setdefault(key, {})[self._catalog.position(slug)] = value
+            if slug not in self._catalog or key not in graph.texts:
+                continue
+            position = self._catalog.position(slug)
+            if (value := share_right(came)) > 0:
+                worked.setdefault(key, {})[position] = value
+            if n := came.counts["worked"] + came.counts["failed"]:
+                said = told.setdefault(key, {})
+                said[position] = Told(came.counts["worked"], n)
         if not worked:
             self._learned = None
             return False
@@ -85,9 +103,24 @@ class Memory:
         for row, own in enumerate(worked.values()):
             table[row, list(own)] = list(own.values())
         self._learned = _Learned(
-            graph.told, Neighbours(np.stack(vectors)), table, table.sum(axis=0)
+            graph.told,
+            Neighbours(np.stack(vectors)),
+            table,
+            table.sum(axis=0),
+            [told.get(key, {}) for key in worked],
         )
         return True
+
+    def told(self, vector: NDArray[np.float32], artifact: int) -> Told | None:
+        """Return what was told of an artifact for needs like one; None if nothing."""
+        learned = self._learned
+        if learned is None:
+            return None
+        near, cosines = learned.needs.search(vector, NEIGHBOURS)
+        like = [learned.told[each] for each in near[cosines >= LIKE].tolist()]
+        own = [each[artifact] for each in like if artifact in each]
+        worked, n = sum(each.worked for each in own), sum(each.n for each in own)
+        return Told(worked, n) if n else None
 
     @property
     def knows(self) -> bool:

@@ -16,7 +16,7 @@ from search.confidence import Evidence
 from search.constraint import STATUSES, Checked, Constraint, is_kind, prove
 from search.explanation import Explanation
 from search.fusion import factors, fuse, weights
-from search.memory import Memory
+from search.memory import Memory, Told
 from search.names import Names
 from search.need import Anchor, Need
 from search.reading import Reader
@@ -221,6 +221,12 @@ class Ranker:
             artifacts=self.catalog.owners[best],
             evidence=self._evidence(need, found, np.searchsorted(found.rows, best)),
         )
+
+    def told(self, need: Need, position: int) -> Told | None:
+        """Return what was told of an artifact for needs like `need`, if anything."""
+        if not self.memory.knows:
+            return None
+        return self.memory.told(self._vectors.vector(need), position)
 
     def check(self, need: Need, position: int) -> tuple[Checked, ...]:
         """Return what is known of each constraint of `need` for one artifact."""

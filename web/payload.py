@@ -204,6 +204,11 @@ def why(found: Hit) -> list[str]:
         if part.value > 0:
             share = part.value / best.score
             sentences.append(f"{share:.0%} of its score is {text}.")
+    if found.told is not None:
+        sentences.append(
+            f"{found.told.worked} of {found.told.n} who needed something like this "
+            "said it worked."
+        )
     if found.confidence is not None:
         sentences.append(
             f"On judged needs, hits like it were the right one "

@@ -18,6 +18,7 @@ from search.history import History
 from search.memory import Memory, share_right
 from search.need import Need
 from tests.conftest import HashingEncoder
+from web.payload import why
 from web.settings import Settings, forget_vectors, taught
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -189,3 +190,16 @@ def test_learned_scores_are_the_sum_of_their_parts(
         for match in hit.matches:
             leaves = sum(leaf.value for leaf in match.explanation.leaves())
             assert leaves == pytest.approx(match.score, abs=1e-9)
+
+
+def test_a_hit_says_what_was_told_of_it_for_needs_like_it(engine: Engine) -> None:
+    assert engine.search(Need.read(NEED)).hits[0].told is None
+    told: list[tuple[str, str, Outcome]] = [(NEED, "sketcher", "worked")] * 3
+    told += [(NEED, "sketcher", "failed"), ("zebra crossing", "sketcher", "worked")]
+    teach(engine, *told)
+    hits = {hit.artifact.slug: hit for hit in engine.search(Need.read(NEED)).hits}
+    assert hits["sketcher"].told == (3, 4)
+    assert hits["kosmos-2"].told is None
+    assert "3 of 4 who needed something like this said it worked." in why(
+        hits["sketcher"]
+    )
