@@ -49,7 +49,7 @@ class Told(NamedTuple):
 class _Learned:
     outcomes: int
     needs: Neighbours
-    worked: NDArray[np.float32]
+    worked: list[dict[int, float]]
     seen: Scores
     told: list[dict[int, Told]]
 
@@ -99,14 +99,14 @@ class Memory:
             vectors.append(kept[digest])
             tick(done, len(worked))
         self._vectors = kept
-        table = np.zeros((len(worked), len(self._catalog)), dtype=np.float32)
-        for row, own in enumerate(worked.values()):
-            table[row, list(own)] = list(own.values())
+        seen = np.zeros(len(self._catalog))
+        for own in worked.values():
+            seen[list(own)] += list(own.values())
         self._learned = _Learned(
             graph.told,
             Neighbours(np.stack(vectors)),
-            table,
-            table.sum(axis=0),
+            list(worked.values()),
+            seen,
             [told.get(key, {}) for key in worked],
         )
         return True
@@ -146,7 +146,11 @@ class Memory:
         votes = np.clip(cosines, 0, 1) ** SHARPNESS
         total = votes.sum()
         known = total / (total + PRIOR)
-        share = votes @ learned.worked[near][:, artifacts] / (total + PRIOR)
+        cast = np.zeros(len(self._catalog))
+        for need, vote in zip(near.tolist(), votes.tolist(), strict=True):
+            for position, value in learned.worked[need].items():
+                cast[position] += vote * value
+        share = cast[artifacts] / (total + PRIOR)
         ranks = np.arange(1, len(artifacts) + 1)
         expected = FIRST / ranks**DECAY * known
         seen = learned.seen[artifacts]
