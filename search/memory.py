@@ -71,7 +71,7 @@ class Memory:
     ) -> bool:
         """Take in what worked in `graph`; return whether anything was new.
 
-        Each need is encoded once; `tick` is told how many of how many are.
+        Each need is encoded once; `tick` is told how many of the new ones are.
         """
         if self._learned and self._learned.outcomes == graph.told:
             return False
@@ -89,16 +89,14 @@ class Memory:
         if not worked:
             self._learned = None
             return False
-        vectors = []
-        kept: dict[bytes, NDArray[np.float32]] = {}
-        for done, key in enumerate(worked, start=1):
-            text = graph.texts[key]
-            digest = hashlib.sha256(text.encode()).digest()
-            known = self._vectors.get(digest)
-            kept[digest] = self._encode(text) if known is None else known
-            vectors.append(kept[digest])
-            tick(done, len(worked))
+        texts = {_digest(graph.texts[key]): graph.texts[key] for key in worked}
+        new = [digest for digest in texts if digest not in self._vectors]
+        kept = {each: self._vectors[each] for each in texts if each in self._vectors}
+        for done, digest in enumerate(new, start=1):
+            kept[digest] = self._encode(texts[digest])
+            tick(done, len(new))
         self._vectors = kept
+        vectors = [kept[_digest(graph.texts[key])] for key in worked]
         seen = np.zeros(len(self._catalog))
         for own in worked.values():
             seen[list(own)] += list(own.values())
@@ -184,6 +182,10 @@ class Memory:
             self._vectors = dict(zip(names, table["vector"], strict=True))
         except (OSError, ValueError, IndexError):
             return
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def share_right(came: Outcomes) -> float:
