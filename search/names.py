@@ -128,6 +128,8 @@ class Names:
         for end in range(min(at + MAKER_WORDS, len(words)), at, -1):
             name = "".join(each.word for each in words[at:end])
             found = self._claims.with_claim(f"provider={name}")
-            if len(found) and not self._is_function(name):
+            # "Without a browser" does not speak of the makers of Browser Use.
+            common = self._kinds(name) > max(2 * len(found), STRANGE / 2)
+            if len(found) and not common and not self._is_function(name):
                 return end, found.tolist()
         return at, []
