@@ -237,7 +237,7 @@ def rules(
     value = re.sub(r"<\w+>", lambda _: str(next(values)), row["value"])
     met = [
         re.sub(r"<\w+>", each.replace("\\", ""), claim)
-        for claim in row.get("met", () if "bound" in row else ("",))
+        for claim in row.get("met", ())
         for each in (value.split(" OR ") if "<" in claim else [""])
     ]
     return [
@@ -251,7 +251,7 @@ def rules(
             tuple(row.get("open", ())),
             _bound(row, value),
             tuple(row.get("only", ())),
-            row.get("cloud_only", False),
+            row.get("cloud_only") == "violated",
             negated,
         )
     ]

@@ -1,5 +1,8 @@
 """The table: every row has its example, and every example its reading."""
 
+import re
+from importlib.resources import files
+
 import pytest
 
 from index.grammar import Grammar, Rule, grammar
@@ -95,3 +98,20 @@ def test_a_malformed_phrase_is_refused() -> None:
     }  # fmt: skip
     with pytest.raises(ValueError, match="bracket"):
         Grammar(table)
+
+
+KEYS = {
+    "name", "value", "say", "bare", "without", "denies", "met", "broken", "closed",
+    "left", "open", "bound", "only", "keep", "records", "pair", "mode", "cloud_only",
+    "example",
+}  # fmt: skip
+
+
+def test_the_table_explains_every_key_that_its_rows_have() -> None:
+    text = (files("index") / "grammar.toml").read_text(encoding="utf-8")
+    head = text.partition("[words]")[0]
+    for row in ROWS:
+        assert set(row) <= KEYS, row["value"]
+        assert row["example"]
+    for key in KEYS:
+        assert re.search(rf"^#   (\w+, )?{key}\b", head, re.MULTILINE), key
