@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ Statuses = NDArray[np.int8]
 """SATISFIED, UNKNOWN or VIOLATED for each artifact, by position."""
 
 SATISFIED, UNKNOWN, VIOLATED = 1, 0, -1
+
+REMEMBERED = 256
+"""Rules whose statuses are remembered: a need asks for the same again for each hit, and
+needs share them. A byte for each artifact and rule."""
 
 LISTS = (
     "deployment", "hardware", "languages", "programming_languages", "inputs", "outputs",
@@ -238,7 +243,6 @@ def build(
         "claims": keys,
         "ends": np.cumsum(lengths).tolist(),
         "figures": list(numbers),
-        "today": today.isoformat(),
     }
     (folder / FILE).write_text(json.dumps(content), encoding="utf-8")
 
@@ -276,7 +280,7 @@ class Claims:
             self._fields.setdefault(key.partition("=")[0], []).append(key)
         table = np.load(folder / FIGURES, mmap_mode="r")
         self._figures = dict(zip(content["figures"], table, strict=True))
-        self.today = date.fromisoformat(content["today"])
+        self.status = lru_cache(maxsize=REMEMBERED)(self._status)
 
     def with_claim(self, claim: str) -> NDArray[np.int32]:
         """Return the positions of the artifacts that state `claim`, ascending."""
@@ -309,14 +313,15 @@ class Claims:
         overlap = shared / np.maximum(either + own - shared, 1)
         return np.where(known, overlap, 0.5)
 
-    def status(self, rule: Rule) -> Statuses:
-        """Return whether each artifact meets `rule`.
+    def _status(self, rule: Rule) -> Statuses:
+        """Return whether each artifact meets `rule`, as `status` remembers it.
 
-        Facts decide first, then figures, then what sentences say.
+        Facts decide first, then figures, then what sentences say. Not to be written to.
         """
         statuses = self._by_sentences(rule)
         stated = self._by_facts(rule)
         statuses[stated != UNKNOWN] = stated[stated != UNKNOWN]
+        statuses.flags.writeable = False
         return statuses
 
     def _by_facts(self, rule: Rule) -> Statuses:

@@ -49,7 +49,7 @@ OUTCOMES: tuple[str, ...] = get_args(Outcome)
 artifact."""
 
 VERSION = 1
-"""Of the tables; a log of an older version is migrated, of a newer one refused."""
+"""Of the tables, the first; a log of a newer version is refused."""
 
 GROUP = 1000
 """Events committed together at most."""
@@ -110,6 +110,10 @@ _version = Table(
     "schema_version", _metadata, Column("version", Integer, nullable=False)
 )
 
+_forgettings = Table(
+    "forgettings", _metadata, Column("number", Integer, primary_key=True)
+)
+
 _NAMES = tuple(each.name for each in fields(MatchEvent))
 
 
@@ -117,16 +121,16 @@ class EventLog:
     """The log at one address; safe to use from several threads and processes."""
 
     def __init__(self, url: str) -> None:
-        """Open the log at an SQLAlchemy URL, made or migrated if need be.
+        """Open the log at an SQLAlchemy URL, made if there is none.
 
-        Raises EventError if it cannot be.
+        Raises EventError if it cannot be, or is of a newer version.
         """
         self.url = url
         self._engine = create_engine(url, poolclass=QueuePool)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _durable)
         with self._connection() as connection:
-            self._migrate(connection)
+            self._prepare(connection)
 
     @classmethod
     def beside(cls, home: Path) -> "EventLog":
@@ -137,7 +141,7 @@ class EventLog:
             raise EventError(f"{home}: {error.strerror}") from error
         return cls(f"sqlite:///{home / 'events.sqlite'}")
 
-    def _migrate(self, connection: Connection) -> None:
+    def _prepare(self, connection: Connection) -> None:
         _metadata.create_all(connection)
         found = connection.scalar(select(_version.c.version))
         if found is None:
@@ -177,10 +181,12 @@ class EventLog:
             if not rows:
                 return
 
-    def first(self) -> int:
-        """Return the number of the oldest event; 0 if there is none."""
+    def forgettings(self) -> int:
+        """Return how often events were removed: what was folded of them is void."""
         with self._connection() as connection:
-            return connection.scalar(select(func.min(_events.c.seq))) or 0
+            return (
+                connection.scalar(select(func.count()).select_from(_forgettings)) or 0
+            )
 
     def shown(self, match: str) -> tuple[MatchEvent, ...]:
         """Return the hits that a match showed, best first; empty if it is unknown."""
@@ -202,6 +208,7 @@ class EventLog:
             gone = connection.execute(
                 delete(_events).where(_events.c.at < _stamp(before))
             ).rowcount
+            connection.execute(_forgettings.insert())
         if self._engine.dialect.name == "sqlite":
             raw = self._engine.raw_connection()
             try:

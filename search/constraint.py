@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -162,7 +163,7 @@ def is_kind(terms: tuple[str, ...], artifact: Artifact, capability: Capability) 
     Its name says so, or its artifact's name, family, tags, categories or summary, or
     the beginning of its description, unless only to set it apart: "unlike diffusion".
     """
-    wanted = [each for each in terms if each not in _GENERIC] or list(terms)
+    wanted = [each for each in terms if each not in _generic()] or list(terms)
     labels = [capability.name, artifact.name, artifact.family or ""]
     labels += [*artifact.tags, *artifact.categories]
     first = sentences(capability.description)[:1]
@@ -174,7 +175,10 @@ def is_kind(terms: tuple[str, ...], artifact: Artifact, capability: Capability) 
     return False
 
 
-_GENERIC = frozenset(analyse(" ".join(grammar().words["generic"])))
+@cache
+def _generic() -> frozenset[str]:
+    return frozenset(analyse(" ".join(grammar().words["generic"])))
+
 
 _APART = re.compile(
     r"(?i)\b(not|no|non|without|unlike|instead of|rather than|than|alternatives? to)\b"

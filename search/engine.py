@@ -1,6 +1,7 @@
 """The engine: one open generation answering needs."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -123,21 +124,23 @@ class Engine:
         types = Counter(self.catalog.types[ranked.artifacts[places]].tolist())
         page = enumerate(places[offset : offset + k].tolist(), start=offset + 1)
         near = len(ranked.artifacts) > 0 and not len(places)
+        told = self.ranker.told(ranked.need)
         return Answer(
             need=ranked.need,
             generation=self.generation.id,
             total=len(places),
             types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
             hits=tuple(
-                self._hit(ranked, likely, place, position) for position, place in page
+                self._hit(ranked, likely, told, place, position)
+                for position, place in page
             ),
-            nearest=self._hit(ranked, likely, 0, 1) if near else None,
+            nearest=self._hit(ranked, likely, told, 0, 1) if near else None,
             hidden=self._hidden(ranked.need),
         )
 
     def _hidden(self, need: Need) -> tuple[Hidden, ...]:
         """Return what the must-haves of `need` keep out, each counted for its first."""
-        broken = self.ranker.broken(need)
+        broken = [each for each in self.ranker.broken(need) if each[1].any()]
         if not broken:
             return ()
         ranked = self.ranker.order(replace(need, constraints=()))
@@ -164,7 +167,12 @@ class Engine:
         return self._calibration.confidence(ranked.evidence), np.flatnonzero(shown)
 
     def _hit(
-        self, ranked: Ranked, likely: Scores | None, place: int, position: int
+        self,
+        ranked: Ranked,
+        likely: Scores | None,
+        told: Mapping[int, Told],
+        place: int,
+        position: int,
     ) -> Hit:
         owner = int(ranked.artifacts[place])
         own = ranked.rows[self.catalog.owners[ranked.rows] == owner]
@@ -189,5 +197,5 @@ class Engine:
             None if likely is None else float(likely[place]),
             lacks,
             self.ranker.check(ranked.need, owner),
-            self.ranker.told(ranked.need, owner),
+            told.get(owner),
         )

@@ -11,9 +11,6 @@ from index.events import EventLog, MatchEvent, Outcome, Recorder
 from search.engine import Answer
 from search.graph import MatchGraph, Outcomes
 
-FEEDBACK: tuple[Outcome, ...] = ("chosen", "worked", "failed", "dismissed")
-"""Outcomes that a caller can tell."""
-
 LOOK_EVERY_S = 1.0
 """Seconds between two looks for what other processes have logged."""
 
@@ -26,7 +23,8 @@ class History:
         self.log = log
         self._recorder = Recorder(log)
         self._graph = MatchGraph()
-        self._first = self._seq = 0
+        self._seq = 0
+        self._forgettings = log.forgettings()
         self._lock = threading.Lock()
         self._next_look = 0.0
         self.graph()
@@ -35,13 +33,6 @@ class History:
         """Return the match id of `answer`, whose hits are logged without waiting."""
         match = uuid.uuid4().hex
         self._recorder.record(_shown(answer, match, source))
-        return match
-
-    @staticmethod
-    def record(log: EventLog, answer: Answer, source: str | None = None) -> str:
-        """Return the match id of `answer` once its hits are in `log`."""
-        match = uuid.uuid4().hex
-        log.append(_shown(answer, match, source))
         return match
 
     def told(
@@ -86,9 +77,10 @@ class History:
         """Return the graph with everything that was on the disk a second ago."""
         with self._lock:
             if time.monotonic() >= self._next_look:
-                first = self.log.first()
-                if first != self._first:  # something was forgotten: the graph too
-                    self._graph, self._seq, self._first = MatchGraph(), 0, first
+                forgettings = self.log.forgettings()
+                if forgettings != self._forgettings:  # the graph forgets too
+                    self._graph, self._seq = MatchGraph(), 0
+                    self._forgettings = forgettings
                 for seq, event in self.log.after(self._seq):
                     self._graph.fold(event)
                     self._seq = seq

@@ -109,16 +109,18 @@ class Memory:
         )
         return True
 
-    def told(self, vector: NDArray[np.float32], artifact: int) -> Told | None:
-        """Return what was told of an artifact for needs like one; None if nothing."""
+    def told(self, vector: Vector) -> dict[int, Told]:
+        """Return what was told for needs like one, of each artifact by position."""
         learned = self._learned
+        told: dict[int, Told] = {}
         if learned is None:
-            return None
+            return told
         near, cosines = learned.needs.search(vector, NEIGHBOURS)
-        like = [learned.told[each] for each in near[cosines >= LIKE].tolist()]
-        own = [each[artifact] for each in like if artifact in each]
-        worked, n = sum(each.worked for each in own), sum(each.n for each in own)
-        return Told(worked, n) if n else None
+        for need in near[cosines >= LIKE].tolist():
+            for position, each in learned.told[need].items():
+                before = told.get(position, Told(0, 0))
+                told[position] = Told(before.worked + each.worked, before.n + each.n)
+        return told
 
     @property
     def knows(self) -> bool:
@@ -129,7 +131,7 @@ class Memory:
         """Know nothing again; vectors of needs stay."""
         self._learned = None
 
-    def lift(self, vector: NDArray[np.float32], artifacts: NDArray[np.int64]) -> Scores:
+    def lift(self, vector: Vector, artifacts: NDArray[np.int64]) -> Scores:
         """Return what the past adds to each of `artifacts`, best by content first.
 
         An artifact's share of the votes of like needs, minus the share expected of its

@@ -222,11 +222,11 @@ class Ranker:
             evidence=self._evidence(need, found, np.searchsorted(found.rows, best)),
         )
 
-    def told(self, need: Need, position: int) -> Told | None:
-        """Return what was told of an artifact for needs like `need`, if anything."""
+    def told(self, need: Need) -> dict[int, Told]:
+        """Return what was told for needs like `need`, of each artifact by position."""
         if not self.memory.knows:
-            return None
-        return self.memory.told(self._vectors.vector(need), position)
+            return {}
+        return self.memory.told(self._vectors.vector(need))
 
     def check(self, need: Need, position: int) -> tuple[Checked, ...]:
         """Return what is known of each constraint of `need` for one artifact."""

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -25,7 +25,7 @@ from index.review import review
 from index.source import parse
 from search import evaluation
 from search.constraint import MODES
-from search.engine import Answer, Engine
+from search.engine import Engine
 from search.evaluation import read_needs, read_qrels, write_run
 from search.history import History
 from search.need import Need
@@ -131,20 +131,10 @@ def engine_or_first_build(settings: Settings) -> Engine:
         return open_engine(settings)
 
 
-def learned(settings: Settings, engine: Engine) -> None:
-    """Teach `engine` what the log says; a log that refuses teaches nothing."""
+def history_or_none(settings: Settings) -> History | None:
+    """Return the history; a log that refuses keeps nobody waiting for an answer."""
     try:
-        with closing(open_history(settings)) as history, progress.shown() as report:
-            taught(engine, history, settings, report)
-    except EventError as error:
-        logger.debug("nothing learned: %s", error)
-
-
-def logged(settings: Settings, found: Answer) -> str | None:
-    """Return the match id of an answer; a log that refuses keeps nobody waiting."""
-    try:
-        with closing(open_log(settings)) as log:
-            return History.record(log, found, SOURCE)
+        return open_history(settings)
     except EventError as error:
         click.echo(f"instead: not logged: {error}", err=True)
         return None
@@ -211,12 +201,15 @@ def search(
     """
     flipped = {key: mode for mode in MODES for key in modes[mode]}
     asked = Need.read(need, types, flipped)
-    with engine_or_first_build(settings) as engine:
-        learned(settings, engine)
+    with engine_or_first_build(settings) as engine, ExitStack() as stack:
+        if history := history_or_none(settings):
+            stack.enter_context(closing(history))
+            with progress.shown() as report:
+                taught(engine, history, settings, report)
         started = time.perf_counter()
         found = engine.search(asked, k)
         took_ms = (time.perf_counter() - started) * 1000
-    match = logged(settings, found)
+        match = history.answered(found, SOURCE) if history else None
     slugs = engine.catalog.slugs
     content = payload.answer(found, slugs, match, took_ms, explain=explain)
     show_result(content, terminal.answer(content), as_json=as_json)

@@ -196,7 +196,6 @@ def test_makers_and_kinds_are_claimed(claims: Claims) -> None:
     assert claims.with_claim("provider=labs").tolist() == []
     assert claims.with_claim("kind=do").tolist() == [0, 1, 2, 3, 4]
     assert claims.known("provider").tolist() == [False] * 4 + [True]
-    assert claims.today == TODAY
 
 
 def test_overlap_is_the_jaccard_index_of_a_fact(claims: Claims) -> None:

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 def event(id_: str, **given: object) -> MatchEvent:
     fields = {"need": "captions", "outcome": "shown", "at": NOW, "artifact": "a"}
-    return MatchEvent(id=id_, **{**fields, **given})  # type: ignore[arg-type]  # a test
+    return MatchEvent(id=id_, **{**fields, **given})  # type: ignore[arg-type]  # fields of many types in one dict
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def event(outcome: str, after: float = 0, **given: Any) -> MatchEvent:
     fields = {"need": "captions", "artifact": "a", "source": "test", **given}
     if outcome == "unmet":
         fields["artifact"] = None
-    return MatchEvent(id=str(next(IDS)), outcome=outcome, at=at, **fields)  # type: ignore[arg-type]  # a test
+    return MatchEvent(id=str(next(IDS)), outcome=outcome, at=at, **fields)  # type: ignore[arg-type]  # a plain text stands for the literal
 
 
 def shown(match: str, after: float = 0, **given: Any) -> MatchEvent:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from index.errors import FeedbackError
-from index.events import EventLog
+from index.events import EventLog, MatchEvent
 from index.home import Home
 from search.engine import Engine
 from search.history import History
@@ -60,11 +60,26 @@ def test_what_another_process_logs_and_forgets_is_seen(
     history: History, engine: Engine, home: Home
 ) -> None:
     answer = engine.search(Need.read("grounded captioning"))
-    with closing(EventLog.beside(home.path)) as other:
-        History.record(other, answer)
+    with closing(History(EventLog.beside(home.path))) as other:
+        other.answered(answer)
+        other.flush()
         history.flush()
         assert history.outcomes("kosmos-2").counts["shown"] == 1
-        other.forget(datetime.now(UTC) + timedelta(days=1))
+        other.log.forget(datetime.now(UTC) + timedelta(days=1))
         history.flush()
         assert history.outcomes("kosmos-2").counts["shown"] == 0
         assert history.graph().matches == 0
+
+
+def test_what_is_forgotten_amid_the_log_leaves_the_graph(
+    history: History, home: Home
+) -> None:
+    new, old = datetime.now(UTC), datetime.now(UTC) - timedelta(days=9)
+    with closing(EventLog.beside(home.path)) as other:
+        other.append([MatchEvent("1", "new", "worked", new, "a")])
+        other.append([MatchEvent("2", "old", "worked", old, "b")])  # imported later
+        history.flush()
+        assert set(history.graph().texts) == {"new", "old"}
+        other.forget(new - timedelta(days=1))
+        history.flush()
+        assert set(history.graph().texts) == {"new"}
