@@ -3,18 +3,20 @@
 import logging
 import shutil
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index import claims, closeness, keyword, passage, phrases, spelling, vector
+from index.adapter import FILE, Adapter
 from index.catalog import Catalog
 from index.encoder import Encoder, ExportedEncoder, NeedEncoder, Vectors
-from index.errors import DamagedError, MismatchError
-from index.generation import Manifest, seal, verify
+from index.errors import DamagedError, GenerationError, MismatchError
+from index.generation import LOCK, MANIFEST, Manifest, seal, verify
 from index.home import Home, storage_error
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ def build(
             id_, folder = home.stage()
             try:
                 counts = _write(catalog, encoder, home, folder, progress)
+                learned = _keep_adapter(encoder, home, folder)
                 manifest = seal(
                     folder,
                     id_,
@@ -62,6 +65,7 @@ def build(
                         "exported": (folder / "encoder").is_dir(),
                     },
                     counts=counts,
+                    learned=learned,
                 )
                 home.publish(folder)
             finally:
@@ -70,6 +74,49 @@ def build(
         raise storage_error(home.path, error) from error
     logger.info("built id=%s seconds=%.1f", id_, time.monotonic() - started)
     return manifest
+
+
+def adapt(home: Home, adapter: Adapter | None, learned: Mapping[str, Any]) -> Manifest:
+    """Return the manifest of a new generation, the one in use with another adapter.
+
+    `learned` says what the adapter is from; with None there is none any more. Raises
+    StorageError when the disk refuses.
+    """
+    try:
+        with home.locked(), home.open() as used:
+            id_, folder = home.stage()
+            try:
+                ignored = shutil.ignore_patterns(MANIFEST, LOCK, FILE)
+                shutil.copytree(used.folder, folder, ignore=ignored, dirs_exist_ok=True)
+                if adapter:
+                    adapter.write(folder)
+                old = used.manifest
+                manifest = seal(
+                    folder,
+                    id_,
+                    created=datetime.now(UTC).isoformat(timespec="seconds"),
+                    catalog=old.catalog,
+                    encoder=old.encoder,
+                    counts=old.counts,
+                    learned=dict(learned),
+                )
+                home.publish(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise storage_error(home.path, error) from error
+    return manifest
+
+
+def unlearn(home: Home) -> None:
+    """Leave no adapter in any generation: one without it is switched to, if need be.
+
+    The others are removed, or stay until whoever has them open lets go.
+    """
+    learned = [each for each in home.ids() if (home.folder(each) / FILE).exists()]
+    if home.current() in learned:
+        adapt(home, None, {})
+    home.remove(learned)
 
 
 def _write(
@@ -109,6 +156,19 @@ def _write(
         "vectors": len(vectors),
         "encoded": encoded,
     }
+
+
+def _keep_adapter(encoder: Encoder, home: Home, folder: Path) -> dict[str, Any]:
+    """Copy what the generation in use has learned, if its encoder is the same."""
+    try:
+        with home.open() as used:
+            manifest = used.manifest
+            if used.adapter and manifest.encoder["digest"] == encoder.digest:
+                used.adapter.write(folder)
+                return manifest.learned
+    except GenerationError as error:
+        logger.info("nothing learned is kept: %s", error)
+    return {}
 
 
 def _kept(encoder: Encoder, home: Home) -> list[Path]:

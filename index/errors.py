@@ -7,6 +7,8 @@ EngineError
 ├── JudgementError          judged needs cannot be read, or a run not written
 ├── UnknownArtifactError    no artifact has this slug
 ├── EventError              the event log cannot be read or written
+├── SettingError            a setting has a value that it cannot have
+├── LearningError           the log holds too little to learn from
 ├── FeedbackError           an outcome of what was not shown, or a faulty line
 ├── GenerationError         a generation cannot be used
 │   ├── NoGenerationError       nothing is built yet, or none has this id
@@ -47,6 +49,14 @@ class UnknownArtifactError(EngineError):
 
 class EventError(EngineError):
     """The event log cannot be read or written."""
+
+
+class SettingError(EngineError):
+    """A setting has a value that it cannot have."""
+
+
+class LearningError(EngineError):
+    """The log holds too little to learn from."""
 
 
 class FeedbackError(EngineError):

@@ -9,7 +9,7 @@ import json
 import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -17,6 +17,7 @@ from typing import IO, Any
 import portalocker
 
 from index import closeness
+from index.adapter import Adapter
 from index.catalog import Catalog
 from index.claims import Claims
 from index.encoder import ExportedEncoder
@@ -40,7 +41,10 @@ BUILD = "build again with: instead build"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation is made of, and the checksum of every file."""
+    """What a generation is made of, and the checksum of every file.
+
+    `learned` tells what its adapter is from, empty if it has none.
+    """
 
     id: str
     format: int
@@ -49,6 +53,7 @@ class Manifest:
     encoder: dict[str, Any]
     counts: dict[str, int]
     files: dict[str, dict[str, Any]]
+    learned: dict[str, Any] = field(default_factory=dict)
 
     def dump(self) -> bytes:
         """Return the manifest as canonical JSON that carries its own SHA-256."""
@@ -100,6 +105,7 @@ class Generation:
             self.vector = VectorIndex(folder)
             self.phrases = Phrases(folder)
             self.floor = closeness.read(folder)
+            self.adapter = Adapter.open(folder)
             self.spelling = Spelling(folder, self.keyword.has_term)
         except BaseException:
             self._release()

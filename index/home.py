@@ -7,7 +7,7 @@ crash at any moment leaves the old one in use.
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,8 +148,12 @@ class Home:
             return manifest
 
     def _prune(self) -> None:
-        """Remove all but the last KEPT; never the one in use, nor one that is open."""
-        for id_ in self.ids()[:-KEPT]:
+        """Remove all but the last KEPT."""
+        self.remove(self.ids()[:-KEPT])
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove generations; never the one in use, nor one that is open."""
+        for id_ in ids:
             folder = self._generations / id_
             if id_ == self.current():
                 continue

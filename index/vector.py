@@ -58,6 +58,12 @@ class VectorIndex:
         _, found = self._index.search(need.reshape(1, -1), k, params=options)
         return np.unique(found[0][found[0] >= 0] % self.capabilities)
 
+    def means(self, rows: Rows) -> Vectors:
+        """Return the mean of the views of each of `rows`, shape (rows, width)."""
+        views = [self.vectors[rows + v * self.capabilities] for v in range(VIEWS)]
+        means: Vectors = np.mean(views, axis=0, dtype=np.float32)
+        return means
+
     def score(self, need: NDArray[np.float32], rows: Rows) -> NDArray[np.float64]:
         """Return the cosine of each view of `rows`, shape (VIEWS, rows)."""
         views = [rows + view * self.capabilities for view in range(VIEWS)]

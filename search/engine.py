@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from index.keyword import analyse
 from search.confidence import Calibration
 from search.constraint import Checked, Constraint
 from search.explanation import Explanation
+from search.exploration import explored
+from search.graph import need_key
 from search.memory import Told
 from search.need import Need
 from search.ranking import Ranked, Ranker
@@ -44,7 +47,8 @@ class Hit:
     `confidence` is the probability that the hit is right, None for an encoder that
     nothing was calibrated for; `lacks` the need's words that its best capability does
     not have; `checked` tells of each constraint whether it is met, and what proves it;
-    `told` what those said of it who needed something like this.
+    `told` what those said of it who needed something like this; `probability` is that
+    of showing it at its position, below 1 where the engine explores.
     """
 
     position: int
@@ -54,6 +58,7 @@ class Hit:
     lacks: tuple[str, ...]
     checked: tuple[Checked, ...]
     told: Told | None
+    probability: float
 
     @property
     def score(self) -> float:
@@ -94,11 +99,15 @@ class Engine:
         generation: Generation,
         encoder: NeedEncoder,
         calibration: Calibration | None = None,
+        explore: float = 0.0,
     ) -> None:
         """Answer from `generation`; `encoder` is the one its passages are from.
 
         Without `calibration`, the shipped one is used if it is for the same encoder.
+        `explore` is the share of needs, by day, whose tenth hit is one from further
+        down.
         """
+        self.explore = explore
         self.generation = generation
         self.catalog = generation.catalog
         self.ranker = Ranker(generation, encoder)
@@ -117,12 +126,15 @@ class Engine:
     def search(self, need: Need, k: int = 10, offset: int = 0) -> Answer:
         """Return hits `offset` + 1 to `offset` + `k` for `need`, best first.
 
-        Ties go by slug. Equal needs on equal generations get equal answers.
+        Ties go by slug. Equal needs on equal generations get equal answers, on the same
+        day if the engine explores.
         """
         ranked = self.ranker.rank(need)
         likely, places = self._judged(ranked)
         types = Counter(self.catalog.types[ranked.artifacts[places]].tolist())
-        page = enumerate(places[offset : offset + k].tolist(), start=offset + 1)
+        seed = f"{datetime.now(UTC).date()} {self.generation.id} {need_key(need.text)}"
+        order = explored(places.tolist(), self.explore, seed)
+        page = enumerate(order[offset : offset + k], start=offset + 1)
         near = len(ranked.artifacts) > 0 and not len(places)
         told = self.ranker.told(ranked.need)
         return Answer(
@@ -131,10 +143,10 @@ class Engine:
             total=len(places),
             types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
             hits=tuple(
-                self._hit(ranked, likely, told, place, position)
-                for position, place in page
+                self._hit(ranked, likely, told, *shown, position)
+                for position, shown in page
             ),
-            nearest=self._hit(ranked, likely, told, 0, 1) if near else None,
+            nearest=self._hit(ranked, likely, told, 0, 1.0, 1) if near else None,
             hidden=self._hidden(ranked.need),
         )
 
@@ -172,6 +184,7 @@ class Engine:
         likely: Scores | None,
         told: Mapping[int, Told],
         place: int,
+        probability: float,
         position: int,
     ) -> Hit:
         owner = int(ranked.artifacts[place])
@@ -198,4 +211,5 @@ class Engine:
             lacks,
             self.ranker.check(ranked.need, owner),
             told.get(owner),
+            probability,
         )

@@ -186,7 +186,7 @@ def evaluate(
     if not judged:
         raise JudgementError("no need of the file has a right artifact in the qrels")
     if "graph" in without:
-        engine.ranker.memory.forget()
+        engine.ranker.forget()
     rankings: dict[str, list[list[str]]] = {}
     run = {}
     for done, (qid, text) in enumerate(judged.items(), start=1):

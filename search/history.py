@@ -129,7 +129,7 @@ def _shown(answer: Answer, match: str, source: str | None) -> list[MatchEvent]:
             capability=hit.matches[0].capability.id,
             position=hit.position,
             score=hit.score,
-            probability=1.0,
+            probability=hit.probability,
             generation=answer.generation,
             source=source,
             legs={

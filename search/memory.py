@@ -1,7 +1,8 @@
 """What past needs teach: what worked for needs like this one may work again."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +39,20 @@ without a past loses little."""
 Vector = NDArray[np.float32]
 
 
+class Lesson(NamedTuple):
+    """A past need, its vector, and how right each artifact was for it, by position."""
+
+    text: str
+    vector: Vector
+    worked: Mapping[int, float]
+
+    @property
+    def right(self) -> list[int]:
+        """The artifacts that were at least half as right as the one most so."""
+        least = max(self.worked.values()) / 2
+        return [each for each, share in self.worked.items() if share >= least]
+
+
 class Told(NamedTuple):
     """Of `n` outcomes told for needs like one, how many said that it worked."""
 
@@ -48,6 +63,8 @@ class Told(NamedTuple):
 @dataclass(frozen=True)
 class _Learned:
     outcomes: int
+    texts: list[str]
+    vectors: NDArray[np.float32]
     needs: Neighbours
     worked: list[dict[int, float]]
     seen: Scores
@@ -96,13 +113,15 @@ class Memory:
             kept[digest] = self._encode(texts[digest])
             tick(done, len(new))
         self._vectors = kept
-        vectors = [kept[_digest(graph.texts[key])] for key in worked]
+        vectors = np.stack([kept[_digest(graph.texts[key])] for key in worked])
         seen = np.zeros(len(self._catalog))
         for own in worked.values():
             seen[list(own)] += list(own.values())
         self._learned = _Learned(
             graph.told,
-            Neighbours(np.stack(vectors)),
+            [graph.texts[key] for key in worked],
+            vectors,
+            Neighbours(vectors),
             list(worked.values()),
             seen,
             [told.get(key, {}) for key in worked],
@@ -126,6 +145,22 @@ class Memory:
     def knows(self) -> bool:
         """Whether anything was learned."""
         return self._learned is not None
+
+    def lessons(self) -> list[Lesson]:
+        """Return all needs of which it is known what worked, as they were logged."""
+        if self._learned is None:
+            return []
+        learned = self._learned
+        return [*map(Lesson, learned.texts, learned.vectors, learned.worked)]
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Know nothing for a while."""
+        learned, self._learned = self._learned, None
+        try:
+            yield
+        finally:
+            self._learned = learned
 
     def forget(self) -> None:
         """Know nothing again; vectors of needs stay."""

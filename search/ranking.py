@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from index.adapter import Adapter
 from index.claims import SATISFIED, VIOLATED
 from index.encoder import NeedEncoder
 from index.generation import Generation
@@ -31,6 +32,10 @@ from search.retriever import (
 DOUBT, WISH = (0.0, 0.4, 1.0), (0.0, 0.02, 0.04)
 """Share of its score that a capability loses by a constraint satisfied, unknown or
 violated: unknown ranks below satisfied of like relevance, not below the irrelevant."""
+
+BESIDE = 0.4
+"""What is left of the votes of past needs beside an adapter that learned from the same
+needs: both at full strength cost artifacts without a past twice."""
 
 DEPTH = 500
 """Capabilities each leg proposes. Any of them gets the score of every leg, so a deeper
@@ -82,7 +87,7 @@ class Ranker:
         claims, has_term = generation.claims, generation.keyword.has_term
         names = Names(catalog, claims, encoder.is_word, has_term)
         self._reader = Reader(catalog, claims, names)
-        self._vectors = VectorRetriever(generation.vector, encoder)
+        self._vectors = VectorRetriever(generation.vector, encoder, generation.adapter)
         self.memory = Memory(catalog, encoder.encode_need)
         self.retrievers: Sequence[Retriever] = (
             KeywordRetriever(generation.keyword),
@@ -90,6 +95,20 @@ class Ranker:
             NameRetriever(catalog),
             AnchorRetriever(catalog, generation.vector, generation.claims),
         )
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """What moves needs towards what worked before; None if nothing does."""
+        return self._vectors.adapter
+
+    @adapter.setter
+    def adapter(self, adapter: Adapter | None) -> None:
+        self._vectors.adapter = adapter
+
+    def forget(self) -> None:
+        """Rank as if there were no log."""
+        self.memory.forget()
+        self.adapter = None
 
     def understand(self, need: Need, *, constraints: bool = True) -> Need:
         """Return `need` with misspelt words corrected and its constraints read.
@@ -166,7 +185,7 @@ class Ranker:
             owners = self.catalog.owners[ordered]
             artifacts = owners[firsts(owners)]
             lift = self.memory.lift(self._vectors.vector(need), artifacts)
-            lifts[artifacts] = lift * scores.max()
+            lifts[artifacts] = lift * scores.max() * (BESIDE if self.adapter else 1)
         return lifts[self.catalog.owners[rows]]
 
     def _doubts(self, need: Need, rows: Rows) -> Scores:
@@ -244,12 +263,11 @@ class Ranker:
     ) -> Evidence:
         index = self._generation.keyword
         by_words = found.legs["keyword"][places]
+        near = self._vectors.closeness(need, found.rows[places])
         ceiling = index.ceiling(analyse(need.sought))
         return Evidence(
             # What does what an anchor does is near to the need, whatever its words.
-            closeness=np.maximum(
-                found.legs["vector"][places], found.legs["anchor"][places]
-            ),
+            closeness=np.maximum(near, found.legs["anchor"][places]),
             scores=found.scores[places],
             said=by_words / ceiling if ceiling else by_words,
             covered=by_words / np.maximum(index.totals[found.rows[places]], 1e-9),

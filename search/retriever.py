@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from index.adapter import Adapter
 from index.catalog import Catalog
 from index.claims import Claims
 from index.encoder import NeedEncoder
@@ -118,8 +119,14 @@ class VectorRetriever:
 
     name = "vector"
 
-    def __init__(self, index: VectorIndex, encoder: NeedEncoder) -> None:
-        """Rank the capabilities of `index`, needs encoded by `encoder`."""
+    def __init__(
+        self, index: VectorIndex, encoder: NeedEncoder, adapter: Adapter | None = None
+    ) -> None:
+        """Rank the capabilities of `index`, needs encoded by `encoder`.
+
+        With `adapter`, they are ranked by where it moves the need to.
+        """
+        self.adapter = adapter
         self._index = index
         self._encoder = encoder
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -140,7 +147,7 @@ class VectorRetriever:
 
     def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
         """Return the k best among the capabilities with one of the nearest passages."""
-        rows = self._index.search(self.vector(need), VIEWS * k, among)
+        rows = self._index.search(self._adapted(need), VIEWS * k, among)
         return rank(rows, self.score(need, rows), k)
 
     def trust(self, need: Need, best: Ranking) -> float:
@@ -149,18 +156,30 @@ class VectorRetriever:
 
     def score(self, need: Need, rows: Rows) -> Scores:
         """Return the mean cosines of `rows`, in [-1, 1]."""
+        scores: Scores = self._index.score(self._adapted(need), rows).mean(axis=0)
+        return scores
+
+    def closeness(self, need: Need, rows: Rows) -> Scores:
+        """Return the mean cosines of `rows` to the need itself, not adapted."""
         scores: Scores = self._index.score(self.vector(need), rows).mean(axis=0)
         return scores
 
+    def _adapted(self, need: Need) -> NDArray[np.float32]:
+        vector = self.vector(need)
+        return self.adapter(vector) if self.adapter else vector
+
     def explain(self, need: Need, row: int) -> Explanation:
         """Return the score as an equal share from each view."""
-        cosines = self._index.score(self.vector(need), np.array([row]))[:, 0]
+        cosines = self._index.score(self._adapted(need), np.array([row]))[:, 0]
         texts = ("the capability alone", "the capability with its artifact's name")
         parts = (
             Explanation(float(cosine) / VIEWS, text)
             for cosine, text in zip(cosines, texts, strict=True)
         )
-        return Explanation.total("closeness in meaning, by cosine", tuple(parts))
+        text = "closeness in meaning, by cosine"
+        if self.adapter:
+            text += ", adapted to what worked before"
+        return Explanation.total(text, tuple(parts))
 
 
 class NameRetriever:

@@ -57,7 +57,12 @@ def test_every_module_is_on_the_map() -> None:
 def test_every_command_and_setting_is_in_the_readme() -> None:
     for command in commands(main):
         assert f"instead {command}" in README
-    for setting in ("INSTEAD_HOME", "INSTEAD_ENCODER", "INSTEAD_EVENTS"):
+    for setting in (
+        "INSTEAD_HOME",
+        "INSTEAD_ENCODER",
+        "INSTEAD_EVENTS",
+        "INSTEAD_EXPLORE",
+    ):
         assert setting in README
 
 

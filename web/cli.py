@@ -17,13 +17,14 @@ import click
 
 from index import pastneeds
 from index.artifact import TYPES
+from index.builder import adapt
 from index.errors import CatalogError, EngineError, EventError, NoGenerationError
 from index.events import GROUP
 from index.generation import Manifest, verify
 from index.home import Home
 from index.review import review
 from index.source import parse
-from search import evaluation
+from search import evaluation, learning
 from search.constraint import MODES
 from search.engine import Engine
 from search.evaluation import read_needs, read_qrels, write_run
@@ -34,7 +35,7 @@ from web.errors import status
 from web.settings import (
     Settings,
     build_generation,
-    forget_vectors,
+    forget_learned,
     open_engine,
     open_history,
     open_log,
@@ -341,8 +342,29 @@ def forget(settings: Settings, before: datetime, *, as_json: bool) -> None:
     """Remove old events from the log, and from the disk."""
     with closing(open_log(settings)) as log:
         gone = log.forget(before.replace(tzinfo=UTC))
-    forget_vectors(settings)
+    forget_learned(settings)
     show_result({"forgotten": gone}, [f"{gone:,} events forgotten"], as_json=as_json)
+
+
+@main.command()
+@common
+def learn(settings: Settings, *, as_json: bool) -> None:
+    """Learn from the log, and switch to it if needs held back lose nothing."""
+    with open_engine(settings) as engine, ExitStack() as stack:
+        history = stack.enter_context(closing(open_history(settings)))
+        report = stack.enter_context(progress.shown())
+        taught(engine, history, settings, report)
+        learned = learning.learn(
+            engine, lambda done, total: report("learning", done, total)
+        )
+        id_ = engine.generation.id
+    if learned.better:
+        record = payload.lesson(learned)
+        id_ = adapt(Home(settings.home), learned.adapter, record).id
+    content = {**payload.lesson(learned), "switched": learned.better, "generation": id_}
+    show_result(content, terminal.learned(content), as_json=as_json)
+    if not learned.better:
+        sys.exit(1)
 
 
 @main.group()

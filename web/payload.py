@@ -14,6 +14,7 @@ from search.evaluation import Evaluation
 from search.explanation import Explanation
 from search.graph import MatchGraph, Outcomes
 from search.highlight import highlights
+from search.learning import Learned
 from search.need import Need
 from search.suggestion import Suggestion
 
@@ -300,6 +301,20 @@ def evaluation(found: Evaluation) -> JSON:
     """Return what was measured, the run left out."""
     content: JSON = camelled(
         {"needs": found.needs, "results": [asdict(each) for each in found.results]}
+    )
+    return content
+
+
+def lesson(found: Learned) -> JSON:
+    """Return what an adapter learned from, and how it does on needs held back."""
+    content: JSON = camelled(
+        {
+            "needs": found.needs,
+            "held_back": found.held_back,
+            "before": asdict(found.before),
+            "after": asdict(found.after),
+            "gain": asdict(found.gain),
+        }
     )
     return content
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from index.builder import Progress, build, silent
+from index.builder import Progress, build, silent, unlearn
 from index.encoder import Encoder, NeedEncoder
-from index.errors import MismatchError
+from index.errors import MismatchError, SettingError
 from index.events import EventLog
 from index.generation import Generation, Manifest
 from index.home import Home
@@ -30,23 +30,39 @@ class Settings:
 
     `encoder` is a setting that `find` turns into an encoder: a folder, a name on the
     hub with its revision, or None for the default model. `events` is the SQLAlchemy
-    URL of the event log, None for the SQLite file in the home.
+    URL of the event log, None for the SQLite file in the home. `explore` is the share
+    of needs, in [0, 1], whose tenth hit is one from further down.
     """
 
     home: Path
     encoder: str | None = None
     find: Callable[[str | None], Encoder] = find
     events: str | None = None
+    explore: float = 0.0
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Return the settings of INSTEAD_HOME, INSTEAD_ENCODER and INSTEAD_EVENTS."""
+        """Return the settings that the INSTEAD_... variables make.
+
+        Raises SettingError for a value that is none.
+        """
         home = environ.get("INSTEAD_HOME") or user_data_path("instead", appauthor=False)
         return cls(
             Path(home),
             environ.get("INSTEAD_ENCODER") or None,
             events=environ.get("INSTEAD_EVENTS") or None,
+            explore=_share("INSTEAD_EXPLORE", environ.get("INSTEAD_EXPLORE") or "0"),
         )
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingError(f"{name} should be a number from 0 to 1, not {text!r}")
+    return share
 
 
 def shipped_catalogue() -> Path:
@@ -71,7 +87,8 @@ def open_engine(settings: Settings) -> Engine:
     """
     generation = Home(settings.home).open()
     try:
-        return Engine(generation, _need_encoder(settings, generation))
+        encoder = _need_encoder(settings, generation)
+        return Engine(generation, encoder, explore=settings.explore)
     except BaseException:
         generation.close()
         raise
@@ -109,8 +126,9 @@ def taught(
     return engine
 
 
-def forget_vectors(settings: Settings) -> None:
-    """Remove the vectors of past needs from the disk."""
+def forget_learned(settings: Settings) -> None:
+    """Remove from the disk what was learned: past needs' vectors, and the adapter."""
+    unlearn(Home(settings.home))
     for path in settings.home.glob(f"{VECTORS}*"):
         path.unlink(missing_ok=True)
 

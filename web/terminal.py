@@ -124,6 +124,23 @@ def stats(found: JSON) -> Iterator[str]:
         yield f"nothing met \u201c{each['need']}\u201d, asked {each['matches']:,} times"
 
 
+def learned(found: JSON) -> Iterator[str]:
+    """Yield what was learned, how it was checked, and whether it is in use."""
+    before, after, gain = (found[name] for name in ("before", "after", "gain"))
+    yield (
+        f"learned from {found['needs']:,} needs; on {found['heldBack']:,} held back "
+        f"nDCG@10 {before['value']:.3f} -> {after['value']:.3f}"
+    )
+    yield (
+        f"a difference of {gain['value']:+.3f} [{gain['low']:+.3f}, "
+        f"{gain['high']:+.3f}]: {gain['wins']} better, {gain['losses']} worse"
+    )
+    if found["switched"]:
+        yield f"generation {found['generation']} is in use"
+    else:
+        yield f"not switched: generation {found['generation']} stays in use"
+
+
 def generations(found: list[JSON]) -> Iterator[str]:
     """Yield a line for each generation, the one in use marked."""
     for each in found:

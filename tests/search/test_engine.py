@@ -324,3 +324,29 @@ def test_constrained_scores_are_the_sum_of_their_parts(
         for match in hit.matches:
             leaves = sum(leaf.value for leaf in match.explanation.leaves())
             assert leaves == pytest.approx(match.score, abs=1e-9)
+
+
+def test_an_engine_that_explores_says_how_likely_each_place_was(
+    home: Home, encoder: HashingEncoder
+) -> None:
+    similar = [
+        {
+            "slug": f"tool-{number}",
+            "name": f"Tool {number}",
+            "type": "cli",
+            "capabilities": [{"name": "Draw", "description": f"Draws {number}."}],
+        }
+        for number in range(40)
+    ]
+    build(to_catalog(similar), encoder, home)
+    with home.open() as generation:
+        plain = Engine(generation, encoder).search(Need.read("draw"), 40)
+        engine = Engine(generation, encoder, explore=1.0)
+        answer = engine.search(Need.read("draw"), 10)
+        further = engine.search(Need.read("draw"), 30, offset=10)
+    assert {hit.probability for hit in plain.hits} == {1.0}
+    assert [hit.position for hit in answer.hits] == [*range(1, 11)]
+    assert answer.hits[9].artifact != plain.hits[9].artifact
+    assert answer.hits[9].probability == pytest.approx(1 / 20)
+    slugs = [hit.artifact.slug for hit in (*answer.hits, *further.hits)]
+    assert sorted(slugs) == sorted(hit.artifact.slug for hit in plain.hits)

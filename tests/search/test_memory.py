@@ -19,7 +19,7 @@ from search.memory import Memory, share_right
 from search.need import Need
 from tests.conftest import HashingEncoder
 from web.payload import why
-from web.settings import Settings, forget_vectors, taught
+from web.settings import Settings, forget_learned, taught
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ def test_needs_are_encoded_once_and_kept(
     assert NEED.encode() not in kept.read_bytes()
     kept.write_bytes(b"damaged")
     engine.ranker.memory.load(kept)
-    forget_vectors(given)
+    forget_learned(given)
     assert not [*home.path.glob("past-needs-*")]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from index.errors import MismatchError
+from index.errors import MismatchError, SettingError
 from index.home import Home
 from tests.conftest import ARTIFACTS, HashingEncoder, to_jsonl
 from web.cli import main
@@ -279,6 +279,10 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
     assert Settings.read(environ).encoder == "folder"
     assert Settings.read({}).home.name == "instead"
     assert Settings.read({}).encoder is None
+    assert Settings.read({"INSTEAD_EXPLORE": "0.1"}).explore == pytest.approx(0.1)
+    for wrong in ("2", "often", "nan"):
+        with pytest.raises(SettingError, match="a number from 0 to 1"):
+            Settings.read({"INSTEAD_EXPLORE": wrong})
 
 
 @pytest.mark.usefixtures("built")
