@@ -11,7 +11,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index import claims, closeness, keyword, passage, phrases, spelling, vector
+from index import (
+    claims,
+    closeness,
+    keyword,
+    mentions,
+    passage,
+    phrases,
+    scales,
+    spelling,
+    vector,
+)
 from index.adapter import FILE, Adapter
 from index.catalog import Catalog
 from index.encoder import Encoder, ExportedEncoder, NeedEncoder, Vectors
@@ -136,6 +146,8 @@ def _write(
     spelling.build(catalog, folder)
     claims.build(catalog, folder, datetime.now(UTC).date())
     phrases.build(catalog, folder)
+    mentions.build(catalog, encoder.is_word, folder)
+    scales.build(catalog, folder)
     texts = passage.passages(catalog)
     digests = passage.digests(texts)
     kept = _kept(encoder, home)

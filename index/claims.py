@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -226,7 +226,7 @@ def build(
         claims = stated(artifact)
         for each in said(artifact):
             claims.add(f"{'says' if each.holds else 'denies'} {each.claim}")
-        for claim in claims | _makers(artifact) | _kinds(artifact):
+        for claim in claims | _others(artifact):
             positions.setdefault(claim, []).append(position)
         for name, value in figures(artifact, today).items():
             numbers.setdefault(name, {})[position] = value
@@ -245,6 +245,12 @@ def build(
         "figures": list(numbers),
     }
     (folder / FILE).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _others(artifact: Artifact) -> set[str]:
+    """Return the claims of who made it, of which family it is, and what kind."""
+    family = {f"family={artifact.family}"} if artifact.family else set()
+    return family | _makers(artifact) | _kinds(artifact)
 
 
 def _makers(artifact: Artifact) -> set[str]:
@@ -267,6 +273,7 @@ class Claims:
         """Open what `build` wrote for `catalog`."""
         content: dict[str, Any] = json.loads((folder / FILE).read_bytes())
         self.size = len(catalog)
+        self._catalog = catalog
         flat = np.load(folder / POSITIONS, mmap_mode="r")
         starts = [0, *content["ends"]][:-1]
         self._positions: dict[str, NDArray[np.int32]] = {
@@ -281,10 +288,20 @@ class Claims:
         table = np.load(folder / FIGURES, mmap_mode="r")
         self._figures = dict(zip(content["figures"], table, strict=True))
         self.status = lru_cache(maxsize=REMEMBERED)(self._status)
+        self._counts = lru_cache(maxsize=REMEMBERED)(self._count)
 
     def with_claim(self, claim: str) -> NDArray[np.int32]:
         """Return the positions of the artifacts that state `claim`, ascending."""
         return self._positions.get(claim, np.zeros(0, dtype=np.int32))
+
+    @cached_property
+    def families(self) -> dict[int, str]:
+        """The family of each artifact that is of one, by position."""
+        return {
+            int(position): claim.partition("=")[2]
+            for claim in self._of(("family",))
+            for position in self.with_claim(claim)
+        }
 
     def known(self, field: str) -> NDArray[np.bool_]:
         """Return which artifacts state anything in `field`."""
@@ -297,21 +314,30 @@ class Claims:
         return found
 
     def overlap(self, field: str, position: int) -> NDArray[np.float64]:
-        """Return how much of a fact each artifact shares with one, in [0, 1].
+        """Return how much of a field each artifact shares with one, in [0, 1].
 
         The Jaccard index of their values, .5 where either is unknown.
         """
-        shared, either = np.zeros(self.size), np.zeros(self.size)
-        own = 0
-        for claim in self._of((field,)):
-            holders = self.with_claim(claim)
-            either[holders] += 1
-            if position in holders:
-                shared[holders] += 1
-                own += 1
-        known = (either > 0) & bool(own)
-        overlap = shared / np.maximum(either + own - shared, 1)
+        artifact = self._catalog.at(position)
+        own = [
+            claim
+            for claim in stated(artifact) | _others(artifact)
+            if claim.startswith(f"{field}=")
+        ]
+        shared = np.zeros(self.size)
+        for claim in own:
+            shared[self.with_claim(claim)] += 1
+        every = self._counts(field)
+        known = (every > 0) & bool(own)
+        overlap = shared / np.maximum(every + len(own) - shared, 1)
         return np.where(known, overlap, 0.5)
+
+    def _count(self, field: str) -> NDArray[np.float64]:
+        """Return how many values each artifact has in `field`."""
+        counts = np.zeros(self.size)
+        for claim in self._of((field,)):
+            counts[self.with_claim(claim)] += 1
+        return counts
 
     def _status(self, rule: Rule) -> Statuses:
         """Return whether each artifact meets `rule`, as `status` remembers it.

@@ -7,6 +7,7 @@ EngineError
 ├── JudgementError          judged needs cannot be read, or a run not written
 ├── UnknownArtifactError    no artifact has this slug
 ├── EventError              the event log cannot be read or written
+├── ComparisonError         there are no two artifacts to compare
 ├── SettingError            a setting has a value that it cannot have
 ├── LearningError           the log holds too little to learn from
 ├── FeedbackError           an outcome of what was not shown, or a faulty line
@@ -49,6 +50,10 @@ class UnknownArtifactError(EngineError):
 
 class EventError(EngineError):
     """The event log cannot be read or written."""
+
+
+class ComparisonError(EngineError):
+    """There are no two artifacts to compare."""
 
 
 class SettingError(EngineError):

@@ -27,11 +27,13 @@ from index.errors import (
     StorageError,
 )
 from index.keyword import KeywordIndex
+from index.mentions import Mentions
 from index.phrases import Phrases
+from index.scales import Scales
 from index.spelling import Spelling
 from index.vector import VectorIndex
 
-FORMAT = 2
+FORMAT = 3
 """Version of everything a generation holds; another one is refused, never guessed."""
 
 MANIFEST, LOCK = "manifest.json", "lock"
@@ -103,6 +105,8 @@ class Generation:
             self.claims = Claims(folder, self.catalog)
             self.keyword = KeywordIndex(folder / "keyword")
             self.vector = VectorIndex(folder)
+            self.mentions = Mentions(folder, self.catalog)
+            self.scales = Scales(folder)
             self.phrases = Phrases(folder)
             self.floor = closeness.read(folder)
             self.adapter = Adapter.open(folder)

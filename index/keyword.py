@@ -245,6 +245,10 @@ class KeywordIndex:
         found = place < len(rows) and int(rows[place]) == row
         return float(impacts[place]) if found else 0.0
 
+    def frequency(self, term: str) -> int:
+        """Return how many capabilities have `term`."""
+        return len(self.postings(term)[0])
+
     def ceiling(self, terms: Sequence[str]) -> float:
         """Return the score of a capability that had the best impact of every term.
 

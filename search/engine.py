@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from search.exploration import explored
 from search.graph import need_key
 from search.memory import Told
 from search.need import Need
+from search.rank import Ranks
 from search.ranking import Ranked, Ranker
 from search.suggestion import Suggestion, suggest
 
@@ -111,6 +112,7 @@ class Engine:
         self.generation = generation
         self.catalog = generation.catalog
         self.ranker = Ranker(generation, encoder)
+        self._ranks: Ranks | None = None
         calibration = calibration or Calibration.shipped()
         fitting = calibration.encoder == generation.manifest.encoder["digest"]
         self._calibration = calibration if fitting else None
@@ -166,6 +168,12 @@ class Engine:
             if count:
                 hidden.append(Hidden(constraint, count))
         return tuple(hidden)
+
+    def ranks(self, today: date) -> Ranks:
+        """Return the ranks of the artifacts on the day `today`, made once a day."""
+        if self._ranks is None or self._ranks.today != today:
+            self._ranks = Ranks(self.generation, today)
+        return self._ranks
 
     def suggest(self, text: str) -> Suggestion:
         """Return completions of `text`, and what was probably meant."""

@@ -28,6 +28,9 @@ HALF_LIFE = timedelta(days=180)
 SHARED = 3
 """Distinct matches that must share a need before its text is published."""
 
+RIGHT = 0.5
+"""How right an artifact is for a need from which on it is said to be right for it."""
+
 Z = 1.645
 """Standard deviations to either end of a 90 % interval."""
 
@@ -69,6 +72,24 @@ class Outcomes:
         setattr(self, outcome, getattr(self, outcome) + weight)
         self.last = at if self.last is None else max(self.last, at)
 
+    @property
+    def tried(self) -> bool:
+        """Whether anybody chose it, or said how it went."""
+        return any(self.counts[each] > 0 for each in ("chosen", "worked", "failed"))
+
+    def right(self) -> float:
+        """Return how right it was, in [0, 1].
+
+        What somebody said of it, if anybody did; else its clicks, corrected for the
+        places it was shown at: (clicks + .2) / (exposure + 1) - .2, where a place at
+        rank r is looked at once in r times.
+        """
+        if (said := self.worked + self.failed) > 0:
+            return self.worked / said
+        clicks = self.counts["chosen"]
+        corrected = (clicks + 0.2) / (self.exposure + 1) - 0.2
+        return min(1.0, max(0.0, corrected)) if clicks else 0.0
+
     def success(self) -> Success | None:
         """Return how often it worked; None where nobody has said.
 
@@ -82,6 +103,14 @@ class Outcomes:
         mean = a / (a + b)
         spread = Z * math.sqrt(a * b / ((a + b) ** 2 * (a + b + 1)))
         return Success(mean, max(0.0, mean - spread), min(1.0, mean + spread), n)
+
+
+class HeadToHead(NamedTuple):
+    """Of `n` needs that two were shown for and something came of, who did better."""
+
+    a: int
+    b: int
+    n: int
 
 
 @dataclass(slots=True)
@@ -110,6 +139,10 @@ class MatchGraph:
         self.capabilities: defaultdict[tuple[str, str], Outcomes]
         self.capabilities = defaultdict(Outcomes)
         self.edges: defaultdict[tuple[str, str], Outcomes] = defaultdict(Outcomes)
+        self.tried: defaultdict[str, set[str]] = defaultdict(set)
+        """The needs of which something came, by slug."""
+        self.answers: defaultdict[str, set[str]] = defaultdict(set)
+        """The artifacts of which something came, by need."""
         self.matches = 0
         self.told = 0
         """Outcomes counted so far: what was learned is as old as this."""
@@ -205,6 +238,8 @@ class MatchGraph:
                 node.exposure += times / (event.position or 1)
         if event.outcome != "shown":
             self.told += 1
+            self.tried[event.artifact].add(key)
+            self.answers[key].add(event.artifact)
             self.texts[key] = event.need
 
     def totals(self) -> dict[str, int]:
@@ -213,6 +248,30 @@ class MatchGraph:
         for each in self.artifacts.values():
             total += each.counts
         return dict(sorted(total.items()))
+
+    def head_to_head(self, a: str, b: str) -> "HeadToHead":
+        """Return how two artifacts did for the needs that both were tried for."""
+        ahead = {1: 0, 0: 0, -1: 0}
+        for key in self.tried.get(a, set()) | self.tried.get(b, set()):
+            mine, other = self.edges.get((key, a)), self.edges.get((key, b))
+            if mine and other and (mine.tried or other.tried):
+                gap = mine.right() - other.right()
+                ahead[(gap > 0) - (gap < 0)] += 1
+        return HeadToHead(ahead[1], ahead[-1], sum(ahead.values()))
+
+    def shared(self, slug: str) -> Counter[str]:
+        """Return for how many needs that one was right for each other one was too."""
+        found: Counter[str] = Counter()
+        for key in self._right(slug):
+            for other in self.answers[key] - {slug}:
+                if self.edges[key, other].right() >= RIGHT:
+                    found[other] += 1
+        return found
+
+    def _right(self, slug: str) -> list[str]:
+        """Return the needs that an artifact was rather right than wrong for."""
+        keys = self.tried.get(slug, set())
+        return [key for key in keys if self.edges[key, slug].right() >= RIGHT]
 
     def unmet(self, limit: int = 20) -> list[NeedNode]:
         """Return the needs that nothing answered, the most asked first.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from index.catalog import Catalog
 from index.hits import Scores
 from index.vector import Neighbours
-from search.graph import MatchGraph, Outcomes
+from search.graph import MatchGraph
 
 NEIGHBOURS, SHARPNESS, PRIOR = 100, 10, 0.1
 """Past needs that vote, the power of their cosine that they vote with, and the votes
@@ -98,7 +98,7 @@ class Memory:
             if slug not in self._catalog or key not in graph.texts:
                 continue
             position = self._catalog.position(slug)
-            if (value := share_right(came)) > 0:
+            if (value := came.right()) > 0:
                 worked.setdefault(key, {})[position] = value
             if n := came.counts["worked"] + came.counts["failed"]:
                 said = told.setdefault(key, {})
@@ -223,21 +223,3 @@ class Memory:
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
-
-
-def share_right(came: Outcomes) -> float:
-    """Return how right an artifact was for a need, in [0, 1].
-
-    What somebody said of it, if anybody did; else its clicks, corrected for the places
-    it was shown at: (clicks + .2) / (exposure + 1) - .2, where a place at rank r is
-    looked at once in r times.
-    """
-    said = came.worked + came.failed
-    if said > 0:
-        return came.worked / said
-    clicks = came.counts["chosen"]
-    return (
-        min(1.0, max(0.0, (clicks + 0.2) / (came.exposure + 1) - 0.2))
-        if clicks
-        else 0.0
-    )

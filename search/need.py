@@ -71,6 +71,12 @@ class Need:
         return at - shift
 
     @property
+    def said(self) -> str:
+        """The topic; empty where it only stands for a need that is all constraints."""
+        alone = self.topic == self.corrected and (self.constraints or self.anchors)
+        return "" if alone else self.topic
+
+    @property
     def active(self) -> tuple[Constraint, ...]:
         """The constraints that are not switched off."""
         return tuple(each for each in self.constraints if each.mode != "off")

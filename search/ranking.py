@@ -156,14 +156,37 @@ class Ranker:
             if each.mode == "must" and each.name != "topic"
         ]
 
-    def candidates(self, need: Need) -> Candidates:
-        """Return the capabilities that any retriever proposes, scored by all."""
+    def scores(self, need: Need, rows: Sequence[int]) -> dict[int, float]:
+        """Return the scores of `rows` for `need`, as if all had been proposed."""
+        found = self.candidates(need, rows)
+        places = np.searchsorted(found.rows, rows)
+        return dict(zip(rows, found.scores[places].tolist(), strict=True))
+
+    def is_near(self, need: Need, row: int) -> bool:
+        """Return whether capability `row` is as near as what this catalogue answers.
+
+        Or says a word of the need; true for a catalogue that cannot tell what is near.
+        """
+        floor = self._generation.floor
+        rows = np.array([row])
+        return (
+            floor is None
+            or float(self._vectors.closeness(need, rows)[0]) >= floor
+            or bool(self._generation.keyword.score(analyse(need.sought))[row])
+        )
+
+    def candidates(self, need: Need, also: Sequence[int] = ()) -> Candidates:
+        """Return the capabilities that any retriever proposes, scored by all.
+
+        Those of `also` are under consideration whoever proposes them.
+        """
         allowed = self.allowed(need)
         among = None if allowed.all() else np.flatnonzero(allowed[self.catalog.owners])
         proposed = {
             each.name: each.retrieve(need, DEPTH, among) for each in self.retrievers
         }
-        rows = np.unique(np.concatenate([each.rows for each in proposed.values()]))
+        found = [each.rows for each in proposed.values()]
+        rows = np.unique(np.concatenate([*found, np.array(also, dtype=np.int64)]))
         rows = rows[~self._denied(need, rows)]
         legs = {each.name: each.score(need, rows) for each in self.retrievers}
         shares = weights(
@@ -173,7 +196,7 @@ class Ranker:
             }
         )
         by = factors(legs, shares)
-        scores = fuse(legs, by) * (1 - self._doubts(need, rows))
+        scores = fuse(legs, by) * (1 - self.doubts(need, self.catalog.owners[rows]))
         learned = self._lifts(need, rows, scores)
         return Candidates(rows, legs, shares, by, learned, scores + learned)
 
@@ -188,16 +211,15 @@ class Ranker:
             lifts[artifacts] = lift * scores.max() * (BESIDE if self.adapter else 1)
         return lifts[self.catalog.owners[rows]]
 
-    def _doubts(self, need: Need, rows: Rows) -> Scores:
-        """Return the share of its score that each of `rows` loses, in [0, 1).
+    def doubts(self, need: Need, artifacts: NDArray[np.int64]) -> Scores:
+        """Return the share of its score that each of `artifacts` loses, in [0, 1).
 
         It is the mean over the constraints of DOUBT for a must-have that is not known
         to be met, of WISH for a wish, and of half of that where it is unknown.
         """
-        doubts = np.zeros(len(rows))
-        owners = self.catalog.owners[rows]
+        doubts = np.zeros(len(artifacts))
         for each, losses in self._losses(need):
-            doubts += losses[1 - each.check(self._generation.claims)[owners]]
+            doubts += losses[1 - each.check(self._generation.claims)[artifacts]]
         return doubts
 
     def _losses(self, need: Need) -> list[tuple[Constraint, Scores]]:

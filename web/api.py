@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +13,7 @@ from search.constraint import MODES, Mode
 from search.engine import Engine
 from search.history import History
 from search.need import MAX_LENGTH, Need
-from web import payload
+from web import asking, payload
 
 
 class SearchQuery(BaseModel):
@@ -47,8 +47,16 @@ def search_query() -> SearchQuery:
         name: value for name, value in request.args.items() if name not in LISTS
     }
     given |= {name: request.args.getlist(name) for name in LISTS}
+    return validated(SearchQuery, given)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], given: Any) -> Model:
+    """Return what was given as a `model`; BadRequest naming each fault."""
     try:
-        return SearchQuery(**given)
+        return model.model_validate(given)
     except ValidationError as error:
         raise BadRequest(faults(error)) from error
 
@@ -84,9 +92,24 @@ def answer(engine: Engine, history: History, asked: SearchQuery) -> payload.JSON
     took_ms = (time.perf_counter() - started) * 1000
     bot = BOTS.search(request.user_agent.string)
     match = None if bot else history.answered(found, asked.source)
-    return payload.answer(
-        found, engine.catalog.slugs, match, took_ms, explain=asked.explain
-    )
+    slugs, known = engine.catalog.slugs, asking.standing(engine, history.graph())
+    return payload.answer(found, slugs, known, match, took_ms, explain=asked.explain)
+
+
+class Pair(BaseModel):
+    """Parameters of a comparison."""
+
+    a: str
+    b: str
+    q: str = ""
+
+
+class Replacing(BaseModel):
+    """Parameters of a request for alternatives."""
+
+    q: str = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    family: bool = False
 
 
 def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
@@ -101,8 +124,25 @@ def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
     @api.get("/api/v1/artifacts/<slug>")
     def artifact(slug: str) -> Response:
         """Return everything known of one artifact."""
-        found = engine().catalog[slug]
-        return jsonify(payload.artifact(found, history.outcomes(slug)))
+        return jsonify(asking.known(engine(), history.graph(), slug))
+
+    @api.get("/api/v1/artifacts/<slug>/alternatives")
+    def alternatives(slug: str) -> Response:
+        """Return what to use instead of one artifact."""
+        asked = validated(Replacing, request.args.to_dict())
+        graph = history.graph()
+        return jsonify(
+            asking.replaced(
+                engine(), graph, slug, asked.q, asked.limit, family=asked.family
+            )
+        )
+
+    @api.get("/api/v1/compare")
+    def compare() -> Response:
+        """Set two artifacts side by side."""
+        pair = validated(Pair, request.args.to_dict())
+        graph = history.graph()
+        return jsonify(asking.compared(engine(), graph, pair.a, pair.b, pair.q))
 
     @api.post("/api/v1/feedback")
     def feedback() -> tuple[Response, int]:
@@ -110,10 +150,7 @@ def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
         origin = request.headers.get("Origin")
         if origin and origin.rstrip("/") != request.host_url.rstrip("/"):
             raise Forbidden("feedback is taken from this server's own pages alone")
-        try:
-            told = Feedback.model_validate(request.get_json())
-        except ValidationError as error:
-            raise BadRequest(faults(error)) from error
+        told = validated(Feedback, request.get_json())
         event = history.told(told.match_id, told.slug, told.outcome, told.comment)
         return jsonify({"eventId": event}), 202
 

@@ -28,9 +28,11 @@ from search import evaluation, learning
 from search.constraint import MODES
 from search.engine import Engine
 from search.evaluation import read_needs, read_qrels, write_run
+from search.graph import MatchGraph
 from search.history import History
 from search.need import Need
-from web import payload, progress, terminal
+from web import asking, payload, progress, terminal
+from web import markdown as as_markdown
 from web.errors import status
 from web.settings import (
     Settings,
@@ -141,6 +143,15 @@ def history_or_none(settings: Settings) -> History | None:
         return None
 
 
+def graph_or_none(settings: Settings) -> MatchGraph:
+    """Return the match graph, an empty one if the log refuses."""
+    history = history_or_none(settings)
+    if history is None:
+        return MatchGraph()
+    with closing(history):
+        return history.graph()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="instead")
 def main() -> None:
@@ -211,8 +222,10 @@ def search(
         found = engine.search(asked, k)
         took_ms = (time.perf_counter() - started) * 1000
         match = history.answered(found, SOURCE) if history else None
-    slugs = engine.catalog.slugs
-    content = payload.answer(found, slugs, match, took_ms, explain=explain)
+        graph = history.graph() if history else MatchGraph()
+        known = asking.standing(engine, graph)
+        slugs = engine.catalog.slugs
+        content = payload.answer(found, slugs, known, match, took_ms, explain=explain)
     show_result(content, terminal.answer(content), as_json=as_json)
     if not found.hits:
         sys.exit(1)
@@ -262,10 +275,57 @@ def evaluate(
 def show(settings: Settings, slug: str, *, as_json: bool) -> None:
     """Show everything known of one artifact."""
     with open_engine(settings) as engine:
-        found = engine.catalog[slug]
-    with closing(open_history(settings)) as history:
-        content = payload.artifact(found, history.outcomes(slug))
+        content = asking.known(engine, graph_or_none(settings), slug)
     show_result(content, terminal.artifact(content), as_json=as_json)
+
+
+AS_MARKDOWN = click.option(
+    "--markdown", is_flag=True, help="Print Markdown, to be pasted into an issue."
+)
+
+
+@main.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--need", default="", help="What the two are compared for.")
+@AS_MARKDOWN
+@common
+def compare(
+    settings: Settings, a: str, b: str, need: str, *, markdown: bool, as_json: bool
+) -> None:
+    """Set artifacts A and B side by side, capability by capability."""
+    with engine_or_first_build(settings) as engine:
+        graph = graph_or_none(settings)
+        content = asking.compared(engine, graph, a, b, need)
+    render = as_markdown.comparison if markdown else terminal.comparison
+    show_result(content, render(content), as_json=as_json)
+
+
+@main.command()
+@click.argument("slug")
+@click.option("--need", default="", help='What must be different: "but self-hosted".')
+@click.option("-k", "k", type=click.IntRange(1, 50), default=10, show_default=True)
+@click.option("--family", is_flag=True, help="Also its own family, each for itself.")
+@AS_MARKDOWN
+@common
+def alternatives(
+    settings: Settings,
+    slug: str,
+    need: str,
+    k: int,
+    *,
+    family: bool,
+    markdown: bool,
+    as_json: bool,
+) -> None:
+    """Show what to use instead of the artifact SLUG."""
+    with engine_or_first_build(settings) as engine:
+        graph = graph_or_none(settings)
+        content = asking.replaced(engine, graph, slug, need, k, family=family)
+    render = as_markdown.alternatives if markdown else terminal.alternatives
+    show_result(content, render(content), as_json=as_json)
+    if not content["alternatives"]:
+        sys.exit(1)
 
 
 @main.command()

@@ -19,6 +19,7 @@ STATUSES: dict[type[errors.EngineError], Status] = {
     errors.JudgementError: Status(2, 422, "The judged needs are refused"),
     errors.UnknownArtifactError: Status(1, 404, "There is no such artifact"),
     errors.EventError: Status(1, 503, "The event log is not available"),
+    errors.ComparisonError: Status(2, 400, "There is nothing to compare"),
     errors.SettingError: Status(2, 500, "A setting is wrong"),
     errors.LearningError: Status(1, 422, "There is too little to learn from"),
     errors.FeedbackError: Status(2, 422, "The outcome is refused"),

@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 from search.constraint import MODES
 from search.engine import Engine
 from search.history import History
-from web import api, payload
+from web import api, asking, payload
 
 EXAMPLES = (
     "grounded captioning on edge device",
@@ -67,7 +67,7 @@ def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
     @pages.get("/artifact/<slug>")
     def artifact(slug: str) -> str:
         """Show everything known of one artifact."""
-        found = payload.artifact(engine().catalog[slug], history.outcomes(slug))
+        found = asking.known(engine(), history.graph(), slug)
         return render_template(
             "artifact.html",
             artifact=found,

@@ -1,13 +1,17 @@
 """Types of the engine as the JSON of the API: the one module that knows both."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
-from index.artifact import Artifact
+from index.artifact import Artifact, Capability
 from index.events import OUTCOMES
 from index.generation import Manifest
+from search.alternatives import Alternatives
+from search.alternatives import why as why_listed
+from search.comparison import Comparison
 from search.constraint import Checked, Constraint
 from search.engine import Answer, Hit, Match
 from search.evaluation import Evaluation
@@ -16,7 +20,9 @@ from search.graph import MatchGraph, Outcomes
 from search.highlight import highlights
 from search.learning import Learned
 from search.need import Need
+from search.rank import Component, Rank
 from search.suggestion import Suggestion
+from search.verdict import verdict
 
 JSON = dict[str, Any]
 
@@ -36,9 +42,14 @@ def camelled(value: Any) -> Any:
     return value
 
 
+Standing = Callable[[str], Rank]
+"""Gives the rank of an artifact by its slug."""
+
+
 def answer(
     found: Answer,
     slugs: Sequence[str],
+    standing: Standing,
     match: str | None,
     took_ms: float,
     *,
@@ -48,14 +59,15 @@ def answer(
 
     `slugs` are the catalogue's, by position; `match` is None if nothing was logged.
     """
+    hits = [hit(each, found.need, standing, explain=explain) for each in found.hits]
     return {
         "query": found.need.text,
         "need": need(found.need, slugs),
         "matchId": match,
         "total": found.total,
         "facets": {"type": found.types},
-        "matches": [hit(each, found.need, explain=explain) for each in found.hits],
-        "nearest": nearest(found),
+        "matches": hits,
+        "nearest": nearest(found, standing),
         "hidden": [
             {**constraint(each.constraint), "count": each.count}
             for each in found.hidden
@@ -134,11 +146,11 @@ def checked(found: Checked) -> JSON:
     }
 
 
-def hit(found: Hit, asked: Need, *, explain: bool) -> JSON:
+def hit(found: Hit, asked: Need, standing: Standing, *, explain: bool) -> JSON:
     """Return one hit; `confidence` is null for an encoder without a calibration."""
     content = {
         "position": found.position,
-        "artifact": summary(found.artifact),
+        "artifact": summary(found.artifact, standing(found.artifact.slug)),
         "score": found.score,
         "confidence": found.confidence,
         "capabilities": [match(each, asked) for each in found.matches],
@@ -150,15 +162,15 @@ def hit(found: Hit, asked: Need, *, explain: bool) -> JSON:
     return content
 
 
-def nearest(found: Answer) -> JSON | None:
+def nearest(found: Answer, standing: Standing) -> JSON | None:
     """Return the nearest miss where nothing fits, with the need's words it lacks."""
     if found.nearest is None:
         return None
-    content = hit(found.nearest, found.need, explain=False)
+    content = hit(found.nearest, found.need, standing, explain=False)
     return {**content, "lacks": list(found.nearest.lacks)}
 
 
-def summary(artifact: Artifact) -> JSON:
+def summary(artifact: Artifact, rank: Rank) -> JSON:
     """Return an artifact as a hit shows it."""
     return {
         "slug": artifact.slug,
@@ -169,8 +181,45 @@ def summary(artifact: Artifact) -> JSON:
         "summary": artifact.summary,
         "license": artifact.license,
         "pricing": pricing(artifact),
-        "rank": None,
+        "rank": interval(rank),
         "pageUrl": f"/artifact/{artifact.slug}",
+    }
+
+
+def interval(known: Rank | Component) -> JSON | None:
+    """Return a value with its interval, one decimal of a rank; null if unknown."""
+    if known.value is None or known.low is None or known.high is None:
+        return None
+    digits = 1 if isinstance(known, Rank) else 3
+    low, high = round(known.low, digits), round(known.high, digits)
+    return {"value": round(known.value, digits), "low": low, "high": high}
+
+
+def rank(known: Rank) -> JSON:
+    """Return a rank with all its components; what is unknown has null values."""
+    shares = dict(known.parts())
+    unknown = {"value": None, "low": None, "high": None}
+    return {
+        **(interval(known) or unknown),
+        "version": known.version,
+        "components": [
+            {
+                "name": each.name,
+                **(interval(each) or unknown),
+                "n": round(each.n, 2),
+                "weight": each.weight,
+                "adds": round(shares[each.name], 1) if each.name in shares else None,
+                "sources": [
+                    {
+                        "text": source.text,
+                        "url": source.address,
+                        "asOf": source.as_of.isoformat() if source.as_of else None,
+                    }
+                    for source in each.sources
+                ],
+            }
+            for each in known.components
+        ],
     }
 
 
@@ -226,7 +275,7 @@ def explanation(tree: Explanation) -> JSON:
     return content
 
 
-def artifact(found: Artifact, came: Outcomes) -> JSON:
+def artifact(found: Artifact, standing: Rank, came: Outcomes) -> JSON:
     """Return everything known of an artifact, unknown left out; and what came of it."""
     content = found.model_dump(mode="json", exclude={"meta"}, exclude_defaults=True)
     evidence = content.pop("evidence", {})
@@ -235,7 +284,7 @@ def artifact(found: Artifact, came: Outcomes) -> JSON:
         **camelled(content),
         "facts": camelled(facts),
         "evidence": camelled(evidence),
-        "rank": None,
+        "rank": rank(standing),
         "outcomes": outcomes(came),
         "pageUrl": f"/artifact/{found.slug}",
     }
@@ -246,6 +295,119 @@ def outcomes(found: Outcomes) -> JSON:
     success = found.success()
     counts = {each: found.counts[each] for each in OUTCOMES if each != "unmet"}
     return {**counts, "success": success._asdict() if success else None}
+
+
+def capability(found: Capability) -> JSON:
+    """Return a capability with all that its record says, unknown left out."""
+    content: JSON = camelled(found.model_dump(mode="json", exclude_defaults=True))
+    return content
+
+
+def comparison(found: Comparison, slugs: Sequence[str], generation: str) -> JSON:
+    """Return two artifacts side by side; everything else renders this."""
+    a, b = found.a.artifact, found.b.artifact
+    known = found.head_to_head
+    return {
+        "a": {**summary(a, found.a.rank), "rank": rank(found.a.rank)},
+        "b": {**summary(b, found.b.rank), "rank": rank(found.b.rank)},
+        "need": need(found.need, slugs) if found.need else None,
+        "query": found.need.text if found.need else None,
+        "rows": [
+            {
+                "name": camel(each.name),
+                "a": cell(each.a),
+                "b": cell(each.b),
+                "lead": each.lead,
+                "ordered": each.ordered,
+            }
+            for each in found.rows
+        ],
+        "capabilities": {
+            "both": [
+                {
+                    "a": capability(each.a),
+                    "b": capability(each.b),
+                    "similarity": round(each.similarity, 4),
+                    "likelihood": round(each.likelihood, 4),
+                    "differs": [asdict(one) for one in each.differs],
+                    "contradictions": [asdict(one) for one in each.contradictions],
+                }
+                for each in found.both
+            ],
+            "onlyA": [capability(each) for each in found.only_a],
+            "onlyB": [capability(each) for each in found.only_b],
+        },
+        "verdict": {"lead": found.lead, "sentences": verdict(found)},
+        "evidence": {
+            "headToHead": {"a": known.a, "b": known.b, "n": known.n},
+            "claims": [asdict(each) for each in found.claims],
+            "weightings": ahead(found),
+        },
+        "next": further(found),
+        "generation": generation,
+    }
+
+
+def cell(value: Any) -> Any:
+    """Return a value of a comparison's row."""
+    if isinstance(value, Component):
+        known = interval(value)
+        return {**known, "n": round(value.n, 2)} if known else None
+    if isinstance(value, Rank):
+        return interval(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def ahead(found: Comparison) -> JSON | None:
+    """Return for which share of weightings each is ahead; null if none can be told."""
+    if found.ahead is None:
+        return None
+    return found.ahead._asdict()
+
+
+def further(found: Comparison) -> JSON:
+    """Return the search for something different: the need kept, both not quite it."""
+    artifacts = found.a.artifact, found.b.artifact
+    if found.need is None:
+        query = f"like {artifacts[0].name} or {artifacts[1].name}"
+    else:
+        query = found.need.text
+    keys = [f"not-artifact:{each.slug}" for each in artifacts]
+    address = urlencode([("q", query), *(("must", key) for key in keys)])
+    return {"query": query, "must": keys, "url": f"/search?{address}"}
+
+
+def alternatives(
+    found: Alternatives, slugs: Sequence[str], standing: Standing, generation: str
+) -> JSON:
+    """Return what to use instead of an artifact, each with what it keeps and costs."""
+    own = found.artifact
+    return {
+        "artifact": summary(own, standing(own.slug)),
+        "need": need(found.need, slugs) if found.need else None,
+        "query": found.need.text if found.need else None,
+        "alternatives": [
+            {
+                "artifact": summary(each.artifact, standing(each.artifact.slug)),
+                "score": round(each.score, 4),
+                "parts": {name: round(part, 4) for name, part in each.parts.items()},
+                "kept": [
+                    {"from": one.name, "fromId": one.id, "to": two.name, "toId": two.id}
+                    for one, two in each.kept
+                ],
+                "lost": [{"id": one.id, "name": one.name} for one in each.lost],
+                "gained": [{"id": one.id, "name": one.name} for one in each.gained],
+                "constraints": [checked(one) for one in each.checked],
+                "why": why_listed(each, own),
+                "variants": [
+                    {"slug": one.slug, "name": one.name} for one in each.variants
+                ],
+                "compareUrl": f"/compare/{own.slug}-vs-{each.artifact.slug}",
+            }
+            for each in found.found
+        ],
+        "generation": generation,
+    }
 
 
 def stats(manifest: Manifest, graph: MatchGraph) -> JSON:
@@ -283,6 +445,46 @@ def stated(found: JSON) -> JSON:
     """Return all that an artifact's payload states and that evidence can stand for."""
     others = {name: found[name] for name in ("license", "pricing") if name in found}
     return {**others, **found["facts"]}
+
+
+def row_value(value: Any) -> str:
+    """Return a value of a comparison's row for people."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, dict):
+        digits = 2 if "n" in value else 1
+        low, high = (f"{value[end]:.{digits}f}" for end in ("low", "high"))
+        return f"{value['value']:.{digits}f} [{low}, {high}]"
+    if isinstance(value, list):
+        return ", ".join(str(each).replace("_", " ") for each in value) or "none"
+    return shown(value).replace("_", " ") if isinstance(value, str) else shown(value)
+
+
+def contradiction(found: JSON, names: Mapping[str, str]) -> str:
+    """Return a limitation that the other denies of itself, in words."""
+    other = names["b" if found["limited"] == "a" else "a"]
+    limit, denial = (
+        f"\u201c{found[each]}\u201d" for each in ("limitation", "sentence")
+    )
+    return f"{names[found['limited']]} states the limit {limit}, {other} says: {denial}"
+
+
+def evidence_words(checked: JSON) -> str:
+    """Return what proves a constraint's status, for people; "" if nothing does."""
+    proof = checked["evidence"]
+    return f" ({proof['text']})" if proof else ""
+
+
+def summed(each: JSON) -> Iterator[tuple[str, list[str]]]:
+    """Yield what an alternative keeps, loses and gains, each if there is any."""
+    kept = [one["from"] for one in each["kept"]]
+    for title, names in (
+        ("kept", kept),
+        ("lost", [one["name"] for one in each["lost"]]),
+        ("gained", [one["name"] for one in each["gained"]]),
+    ):
+        if names:
+            yield title, names
 
 
 def generation(manifest: Manifest, *, current: bool) -> JSON:

@@ -1,12 +1,24 @@
 """What commands print for people: 80 columns, colour only where a terminal shows it."""
 
+import shlex
 import shutil
 import textwrap
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import click
 
-from web.payload import JSON, asked, label, shown, stated
+from web.payload import (
+    JSON,
+    asked,
+    contradiction,
+    evidence_words,
+    label,
+    row_value,
+    shown,
+    stated,
+    summed,
+)
 
 MAX_WIDTH = 100
 """Longer lines read badly however wide the terminal is."""
@@ -115,6 +127,100 @@ def _capability(found: JSON) -> Iterator[str]:
             yield from _wrapped(f"{title}: {text}", "  ")
 
 
+COLUMN = 22
+"""Width of the names of rows."""
+
+
+def comparison(found: JSON) -> Iterator[str]:
+    """Yield a comparison: verdict, features, capabilities, and what to ask next."""
+    a, b = found["a"], found["b"]
+    names = [click.style(side["name"], bold=True) for side in (a, b)]
+    yield f"{names[0]}  and  {names[1]}"
+    if found["query"]:
+        yield from _wrapped(f"For the need: {found['query']}", "")
+    yield ""
+    for sentence in found["verdict"]["sentences"]:
+        yield from _wrapped(sentence, "  ", first="- ")
+    yield ""
+    yield from _features(found)
+    yield from _aligned(found)
+    if found["evidence"]["claims"]:
+        yield ""
+        yield click.style("What they say of each other", dim=True)
+        for claim in found["evidence"]["claims"]:
+            source = claim["source"] or "uncited"
+            yield from _wrapped(f"{claim['by']}: {claim['text']} ({source})", "  ")
+    yield ""
+    yield "Need something different?"
+    keys = " ".join(f"--must {key}" for key in found["next"]["must"])
+    yield f"  instead search {shlex.quote(found['next']['query'])} {keys}"
+
+
+def _aligned(found: JSON) -> Iterator[str]:
+    names = {side: found[side]["name"] for side in "ab"}
+    for pair in found["capabilities"]["both"]:
+        yield ""
+        yield click.style(f"Both, similarity {pair['similarity']:.2f}", dim=True)
+        for side, name in names.items():
+            yield from _wrapped(f"{name}: {pair[side]['name']}", "  ")
+        for each in pair["contradictions"]:
+            yield from _wrapped(contradiction(each, names), "    ")
+    for side, only in (("a", "onlyA"), ("b", "onlyB")):
+        if found["capabilities"][only]:
+            yield ""
+            title = f"Only {names[side]}, without a clear counterpart"
+            yield click.style(title, dim=True)
+            for each in found["capabilities"][only]:
+                yield from _wrapped(each["name"], "  ")
+
+
+def _features(found: JSON) -> Iterator[str]:
+    width = (_width() - COLUMN) // 2
+    marks = {"a": ("*", ""), "b": ("", "*")}
+    head = [textwrap.shorten(found[side]["name"], width - 2) for side in "ab"]
+    yield f"{'':{COLUMN}}{head[0]:{width}}{head[1]}".rstrip()
+    for row in found["rows"]:
+        marked = marks.get(row["lead"], ("", ""))
+        cells = [
+            textwrap.wrap(f"{row_value(row[side])} {mark}".strip(), width - 2) or [""]
+            for side, mark in zip("ab", marked, strict=True)
+        ]
+        name = label(row["name"])
+        for left, right in zip_longest(*cells, fillvalue=""):
+            yield f"{name:{COLUMN}}{left:{width}}{right}".rstrip()
+            name = ""
+    yield click.style(
+        "* ahead; no mark: a tie, unknown, or neither is better", dim=True
+    )
+
+
+def alternatives(found: JSON) -> Iterator[str]:
+    """Yield what to use instead of an artifact, each with what it keeps and costs."""
+    yield f"Instead of {click.style(found['artifact']['name'], bold=True)}"
+    if found["need"]:
+        yield from _understood({**found, "hidden": []})
+    else:
+        yield ""
+    if not found["alternatives"]:
+        yield "Nothing fits."
+    for number, each in enumerate(found["alternatives"], start=1):
+        artifact = each["artifact"]
+        facts = [artifact["type"], artifact["provider"], artifact["license"]]
+        detail = click.style(" \u00b7 ".join(filter(None, facts)), dim=True)
+        name = click.style(artifact["name"], bold=True)
+        yield f"{number:>2}  {name}  {detail}  {each['score']:.3f}"
+        for sentence in each["why"]:
+            yield from _wrapped(sentence, "    ")
+        for title, names in summed(each):
+            yield from _wrapped(f"{title}: {'; '.join(names)}", "    ", 2)
+        for check in each["constraints"]:
+            text = f"{MARKS[check['status']]} {asked(check)}{evidence_words(check)}"
+            yield from _wrapped(text, "    ", 2)
+        slugs = f"{found['artifact']['slug']} {artifact['slug']}"
+        yield f"    {click.style('instead compare ' + slugs, dim=True)}"
+        yield ""
+
+
 def stats(found: JSON) -> Iterator[str]:
     """Yield what the event log says."""
     yield f"{found['matches']:,} matches of {found['needs']:,} needs"
@@ -172,12 +278,17 @@ def evaluation(found: JSON) -> Iterator[str]:
             )
 
 
-def _wrapped(text: str, indent: str, lines: int | None = None) -> Iterator[str]:
-    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+def _width() -> int:
+    return min(MAX_WIDTH, shutil.get_terminal_size().columns)
+
+
+def _wrapped(
+    text: str, indent: str, lines: int | None = None, first: str | None = None
+) -> Iterator[str]:
     yield from textwrap.wrap(
         text,
-        width,
-        initial_indent=indent,
+        _width(),
+        initial_indent=indent if first is None else first,
         subsequent_indent=" " * len(indent),
         max_lines=lines,
         placeholder=" \u2026",

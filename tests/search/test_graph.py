@@ -174,3 +174,22 @@ def test_a_need_is_its_words() -> None:
         need_key("  Grounded captioning, ON-device?! ")
         == "grounded captioning on device"
     )
+
+
+def test_needs_that_two_were_right_for_are_shared() -> None:
+    graph = MatchGraph(
+        [
+            event("worked", need="x"),
+            event("worked", need="x", artifact="b"),
+            event("failed", need="x", artifact="c"),
+            event("worked", need="y"),
+            event("failed", need="z"),
+            event("worked", need="z", artifact="b"),
+            shown("1", need="y", artifact="b"),
+        ]
+    )
+    assert graph.shared("a") == {"b": 1}
+    assert graph.shared("nobody") == {}
+    assert graph.head_to_head("a", "b") == (1, 1, 3)
+    assert graph.head_to_head("b", "a") == (1, 1, 3)
+    assert graph.head_to_head("a", "nobody") == (0, 0, 0)

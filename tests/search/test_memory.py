@@ -15,7 +15,7 @@ from search.engine import Engine
 from search.evaluation import evaluate
 from search.graph import MatchGraph, Outcomes
 from search.history import History
-from search.memory import Memory, share_right
+from search.memory import Memory
 from search.need import Need
 from tests.conftest import HashingEncoder
 from web.payload import why
@@ -164,7 +164,7 @@ def test_how_right_an_artifact_was(
     for outcome, times in told.items():
         for _ in range(times):
             came.add(outcome, NOW)
-    assert share_right(came) == pytest.approx(share, abs=1e-3)
+    assert came.right() == pytest.approx(share, abs=1e-3)
 
 
 @settings(

@@ -381,3 +381,78 @@ def test_what_says_it_is_a_bot_is_answered_not_logged(
     assert answer["matchId"] is None
     history.flush()
     assert len(history.log) == 0
+
+
+def test_two_artifacts_are_compared(client: FlaskClient) -> None:
+    found = client.get("/api/v1/compare?a=kosmos-2&b=sketcher&q=free+captions").json
+    assert found is not None
+    assert (found["a"]["slug"], found["b"]["slug"]) == ("kosmos-2", "sketcher")
+    assert found["verdict"]["lead"] in ("a", "b", "tie", "unknown")
+    assert found["verdict"]["sentences"]
+    rows = {each["name"]: each for each in found["rows"]}
+    assert rows["type"]["a"] == "model" and rows["type"]["b"] == "app"
+    assert set(found["capabilities"]) == {"both", "onlyA", "onlyB"}
+    assert found["evidence"]["headToHead"] == {"a": 0, "b": 0, "n": 0}
+    assert found["need"]["constraints"][0]["key"] == "price:free"
+    assert found["next"]["query"] == "free captions"
+    different = client.get(found["next"]["url"].replace("/search", "/api/v1/search"))
+    assert different.json is not None
+    slugs = {each["artifact"]["slug"] for each in different.json["matches"]}
+    assert not slugs & {"kosmos-2", "sketcher"}
+    assert len(different.json["need"]["exclusions"]) == 2
+    back = client.get("/api/v1/compare?b=kosmos-2&a=sketcher&q=free+captions").json
+    assert back is not None
+    assert back["verdict"]["sentences"] == found["verdict"]["sentences"]
+
+
+def test_without_a_need_the_next_search_is_for_something_like_both(
+    client: FlaskClient,
+) -> None:
+    found = client.get("/api/v1/compare?a=kosmos-2&b=sketcher").json
+    assert found is not None
+    assert found["next"]["query"] == "like Kosmos-2 or Sketcher"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "detail"),
+    [
+        ("a=kosmos-2", 400, "b: field required"),
+        ("a=kosmos-2&b=kosmos-2", 400, "both artifacts are 'kosmos-2'"),
+        ("a=kosmos-2&b=nobody", 404, "no artifact has the slug 'nobody'"),
+        ("a=kosmos-2&b=sketcher&q=x", 400, "at least 2 characters"),
+        ("a=kosmos-2&b=sketcher&q=" + "x" * 501, 400, "at most 500 characters"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_problem(
+    client: FlaskClient, query: str, status: int, detail: str
+) -> None:
+    refused = client.get(f"/api/v1/compare?{query}")
+    assert refused.status_code == status
+    assert detail in refused.json["detail"]  # type: ignore[index]  # it is an object
+
+
+def test_alternatives_carry_what_is_kept_gained_and_lost(client: FlaskClient) -> None:
+    found = client.get("/api/v1/artifacts/kosmos-2/alternatives?limit=2").json
+    assert found is not None
+    assert len(found["alternatives"]) == 2
+    for each in found["alternatives"]:
+        assert each["artifact"]["slug"] != "kosmos-2"
+        assert {"score", "kept", "gained", "lost", "constraints", "why"} <= set(each)
+        assert len(each["kept"]) + len(each["lost"]) > 0
+    path = "/api/v1/artifacts/kosmos-2/alternatives"
+    asked = client.get(f"{path}?q=but+free&family=1").json
+    assert asked is not None
+    assert asked["alternatives"][0]["constraints"][0]["key"] == "price:free"
+    assert client.get(f"{path}?limit=99").status_code == 400
+    assert client.get(path.replace("kosmos-2", "nobody")).status_code == 404
+
+
+def test_a_rank_comes_with_its_components(client: FlaskClient) -> None:
+    found = client.get("/api/v1/artifacts/kosmos-2").json
+    assert found is not None
+    rank = found["rank"]
+    names = [each["name"] for each in rank["components"]]
+    assert names == ["adoption", "quality", "ecosystem", "match", "freshness"]
+    assert sum(each["weight"] for each in rank["components"]) == pytest.approx(1)
+    known = [each["adds"] for each in rank["components"] if each["value"] is not None]
+    assert sum(known) == pytest.approx(rank["value"] or 0, abs=0.2)

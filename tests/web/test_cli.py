@@ -400,3 +400,53 @@ def test_a_log_that_refuses_keeps_no_answer_back(instead: Run, home: Home) -> No
     assert result.exit_code == 0
     assert "not logged: the event log" in result.stderr
     assert json.loads(result.stdout)["matchId"] is None
+
+
+def test_two_artifacts_side_by_side_fit_a_terminal(built: None, instead: Run) -> None:
+    found = instead("compare", "kosmos-2", "sketcher", "--need", "free captions")
+    assert found.exit_code == 0
+    *lines, last = found.output.rstrip().split("\n")
+    assert max(map(len, lines)) <= 80
+    assert "Need something different?" in lines
+    assert "--must not-artifact:kosmos-2" in last
+    assert json.loads(instead("compare", "kosmos-2", "sketcher", "--json").output)[
+        "rows"
+    ]
+
+
+def test_a_comparison_as_markdown_is_a_table(built: None, instead: Run) -> None:
+    output = instead("compare", "kosmos-2", "sketcher", "--markdown").output
+    assert output.startswith("# Kosmos-2 and Sketcher\n")
+    rows = [line for line in output.split("\n") if line.startswith("|")]
+    assert {line.count(" |") for line in rows[2:15]} == {4}
+
+
+def test_what_cannot_be_compared_ends_in_one_line(built: None, instead: Run) -> None:
+    same = instead("compare", "kosmos-2", "kosmos-2")
+    assert same.exit_code == 2
+    assert "both artifacts are 'kosmos-2'; name two that differ" in same.output
+    unknown = instead("compare", "kosmos-2", "nobody")
+    assert unknown.exit_code == 1
+    assert "no artifact has the slug 'nobody'" in unknown.output
+
+
+def test_alternatives_say_why_and_what_they_cost(built: None, instead: Run) -> None:
+    found = instead("alternatives", "kosmos-2", "-k", "2")
+    assert found.exit_code == 0
+    assert found.output.startswith("Instead of Kosmos-2\n")
+    assert max(map(len, found.output.split("\n"))) <= 80
+    assert "    lost: " in found.output
+    asked = instead("alternatives", "kosmos-2", "--need", "but free", "--markdown")
+    assert "For the need: but free" in asked.output
+    assert "price free: unknown" in asked.output
+    content = json.loads(instead("alternatives", "kosmos-2", "--json").output)
+    assert content["artifact"]["slug"] == "kosmos-2"
+    assert instead("alternatives", "nobody").exit_code == 1
+
+
+def test_nothing_that_fits_is_no_success(instead: Run, tmp_path: Path) -> None:
+    lonely = to_jsonl(ARTIFACTS[:1], tmp_path / "lonely.jsonl")
+    assert instead("build", "--catalog", lonely).exit_code == 0
+    found = instead("alternatives", "kosmos-2")
+    assert found.exit_code == 1
+    assert "Nothing fits." in found.output
