@@ -13,6 +13,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,14 @@ from search.need import Need
 from web.settings import Settings, build_generation, open_engine
 
 OWN = Path(__file__).parent / "needs"
+PUBLISHED = Path(__file__).parent.parent / "web" / "quality.json"
+"""What the page of measured relevance shows."""
+
+COLUMNS = [
+    "set", "needs", "system", "nDCG@10", "MRR@10", "R@1", "R@10", "R@100",
+    "ours - it", "win/tie/loss",
+]  # fmt: skip
+
 CACHE = Path(tempfile.gettempdir()) / "instead-quality"
 
 
@@ -119,16 +128,30 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
-    given: list[Path] = parser.parse_args().folders
-    print(f"{time.strftime('%Y-%m-%d')}\n")
-    print(
-        "| set | needs | system | nDCG@10 | MRR@10 | R@1 | R@10 | R@100 | ours - it |"
-    )
-    for folder in given:
-        for line in judged_set(folder):
-            print(line, flush=True)
-    for line in own():
+    parser.add_argument("--publish", action="store_true", help="write web/quality.json")
+    given = parser.parse_args()
+    today = time.strftime("%Y-%m-%d")
+    print(f"{today}\n\n| {' | '.join(COLUMNS)} |")
+    lines = []
+    for line in chain(*map(judged_set, given.folders), own()):
         print(line, flush=True)
+        lines.append(line)
+    if given.publish:
+        content = {
+            "date": today,
+            "metric": "nDCG@10 with its 95 % bootstrap interval, then ours minus the "
+            "system, with wins, ties, losses and p of a randomisation test",
+            "columns": COLUMNS,
+            "rows": [cells(line) for line in lines],
+        }
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        PUBLISHED.write_text(f"{text}\n", encoding="utf-8")
+
+
+def cells(line: str) -> list[str]:
+    """Return the cells of a printed row, empty ones at its end for what it lacks."""
+    found = [each.strip() for each in line.strip("| ").split(" | ")]
+    return found + [""] * (len(COLUMNS) - len(found))
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _rank(compared: Comparison) -> Iterator[str]:
         )
         known = "component" if count == 1 else f"{count} components"
         if compared.ahead.a == compared.ahead.b:
-            yield f"However the {known} known of both are weighed, they are equal."
+            yield f"By the values alone, they are equal in the {known} known of both."
         else:
             often = "every" if share == 1 else f"{_percent(share)} of all"
             ways = "weighting" if share == 1 else "weightings"

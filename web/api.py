@@ -112,6 +112,13 @@ class Replacing(BaseModel):
     family: bool = False
 
 
+def own_pages_only() -> None:
+    """Raise Forbidden for a request that another site's page has sent."""
+    origin = request.headers.get("Origin")
+    if origin and origin.rstrip("/") != request.host_url.rstrip("/"):
+        raise Forbidden("feedback is taken from this server's own pages alone")
+
+
 def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
     """Return the API over whatever engine `engine` gives at the time, and `history`."""
     api = Blueprint("api", __name__)
@@ -147,9 +154,7 @@ def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
     @api.post("/api/v1/feedback")
     def feedback() -> tuple[Response, int]:
         """Take what came of a hit; the answer is 202 once it is on the disk."""
-        origin = request.headers.get("Origin")
-        if origin and origin.rstrip("/") != request.host_url.rstrip("/"):
-            raise Forbidden("feedback is taken from this server's own pages alone")
+        own_pages_only()
         told = validated(Feedback, request.get_json())
         event = history.told(told.match_id, told.slug, told.outcome, told.comment)
         return jsonify({"eventId": event}), 202

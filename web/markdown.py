@@ -1,15 +1,18 @@
 """Answers as Markdown, to be pasted into an issue or read by a program."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from web.payload import (
+    COMPONENTS,
     JSON,
     asked,
     contradiction,
     evidence_words,
     label,
     row_value,
+    shown,
+    stated,
     summed,
 )
 
@@ -24,6 +27,122 @@ def link(artifact: JSON) -> str:
     name = escaped(artifact["name"])
     address = re.sub(r"[()\s]", "", artifact["url"] or "")
     return f"[{name}]({address})" if address else name
+
+
+def home(examples: Sequence[str], counts: Mapping[str, int]) -> Iterator[str]:
+    """Yield what can be asked."""
+    yield "# Need something different?"
+    yield ""
+    yield (
+        f"{counts['artifacts']:,} artifacts, described by {counts['capabilities']:,} "
+        "capabilities. Ask at `/search.md?q=...`, for instance:"
+    )
+    yield ""
+    for example in examples:
+        yield f"- {example}"
+
+
+def answer(found: JSON) -> Iterator[str]:
+    """Yield the artifacts that meet a need, each with its capability and checks."""
+    yield f"# {escaped(found['query'])}"
+    yield ""
+    if not found["matches"]:
+        yield "Nothing here fits this need."
+        if near := found["nearest"]:
+            best = near["capabilities"][0]["name"]
+            yield f"The nearest is {link(near['artifact'])} ({escaped(best)})."
+    for each in found["hidden"]:
+        yield f"{each['count']} more violate {escaped(asked(each))}."
+        yield ""
+    for hit in found["matches"]:
+        artifact = hit["artifact"]
+        facts = [artifact["type"], artifact["provider"], artifact["license"]]
+        detail = escaped(", ".join(filter(None, facts)))
+        best = hit["capabilities"][0]
+        yield f"{hit['position']}. **{link(artifact)}** ({detail}) `{artifact['slug']}`"
+        yield f"   - {escaped(best['name'])}: {escaped(best['description'])}"
+        for check in hit["constraints"]:
+            proof = evidence_words(check)
+            yield f"   - {escaped(asked(check))}: {check['status']}{escaped(proof)}"
+
+
+def artifact(found: JSON) -> Iterator[str]:
+    """Yield everything known of an artifact."""
+    yield f"# {escaped(found['name'])}"
+    yield ""
+    if "summary" in found:
+        yield escaped(found["summary"])
+        yield ""
+    known = found["rank"]
+    if known["value"] is not None:
+        yield f"Rank {row_value(known)} of 100, by formula {known['version']}:"
+        yield ""
+        yield "| component | value | observations | weight | sources |"
+        yield "|---|---|---|---|---|"
+        for each in known["components"]:
+            value = row_value(each if each["value"] is not None else None)
+            sources = "; ".join(one["text"] for one in each["sources"])
+            cells = [each["name"], value, f"{each['n']:g}", f"{each['weight']:.2f}"]
+            yield f"| {' | '.join(map(escaped, [*cells, sources]))} |"
+        yield ""
+    for name, value in stated(found).items():
+        proof = found["evidence"].get(name, {})
+        source = f" ([source]({proof['source']}))" if proof else ""
+        yield f"- {label(name)}: {escaped(shown(value))}{source}"
+    for each in found["capabilities"]:
+        yield from _headed(escaped(each["name"]))
+        yield escaped(each["description"])
+        for limit in each.get("limitations", ()):
+            yield f"- Limit: {escaped(limit)}"
+
+
+def graph(found: JSON) -> Iterator[str]:
+    """Yield the shared needs with what answered them, and the unmet ones."""
+    yield "# The match graph"
+    yield ""
+    yield f"{found['matches']:,} matches. Needs that {found['shared']} matches share:"
+    yield ""
+    for number, each in enumerate(found["needs"]):
+        yield f"- {escaped(each['need'])}, asked {each['matches']} times"
+        for edge in found["edges"]:
+            if edge["need"] == number:
+                name = escaped(found["artifacts"][edge["artifact"]]["name"])
+                yield f"  - {name}: {told(edge)}"
+    yield from _headed("Needs that nothing met")
+    for each in found["unmet"]:
+        yield f"- {escaped(each['need'])}, asked {each['matches']} times"
+    if not found["unmet"]:
+        yield "None is known."
+
+
+def told(edge: JSON) -> str:
+    """Return what came of an artifact for a need, in words."""
+    names = ("shown", "chosen", "worked", "failed")
+    return ", ".join(f"{name} {edge[name]}" for name in names if edge[name])
+
+
+def quality(found: JSON) -> Iterator[str]:
+    """Yield the measured relevance."""
+    yield "# Measured relevance"
+    yield ""
+    yield f"{found['metric']}; measured {found['date']}."
+    yield ""
+    yield f"| {' | '.join(found['columns'])} |"
+    yield "|" + "---|" * len(found["columns"])
+    for row in found["rows"]:
+        yield f"| {' | '.join(map(escaped, row))} |"
+
+
+def rank(weights: Mapping[str, float], version: str) -> Iterator[str]:
+    """Yield what the rank is made of."""
+    yield "# Rank"
+    yield ""
+    yield f"Formula {version}. The mean of what is known, by weight:"
+    yield ""
+    yield "| component | weight | what it is |"
+    yield "|---|---|---|"
+    for name, weight in weights.items():
+        yield f"| {name} | {weight:.2f} | {escaped(COMPONENTS[name])} |"
 
 
 def comparison(found: JSON) -> Iterator[str]:

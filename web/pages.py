@@ -1,14 +1,22 @@
-"""The HTML pages."""
+"""The HTML pages, each with a Markdown twin at its address with `.md` added."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.exceptions import BadRequest, NotFound
 
+from index.catalog import Catalog
+from index.errors import EventError, FeedbackError
+from index.events import Outcome
 from search.constraint import MODES
 from search.engine import Engine
 from search.history import History
-from web import api, asking, payload
+from search.rank import VERSION, WEIGHTS
+from web import api, asking, markdown, payload
 
 EXAMPLES = (
     "grounded captioning on edge device",
@@ -17,8 +25,62 @@ EXAMPLES = (
     "let an agent query Postgres",
 )
 
+CARRIED = ("q", "match")
+"""What an address takes along to the next page: the need, and the match."""
 
-def _address(asked: api.SearchQuery, flips: Mapping[str, str], offset: int = 0) -> str:
+PAIR = 2
+"""Artifacts that a comparison is of."""
+
+TWIN = ".md"
+"""What an address ends in that asks for Markdown."""
+
+Page = str | Response
+
+
+def wants_markdown() -> bool:
+    """Return whether the request asks for Markdown, by its address or by Accept."""
+    if request.path.endswith(TWIN):
+        return True
+    kinds = request.accept_mimetypes
+    best = kinds.best_match(["text/html", "text/markdown"])
+    return best == "text/markdown" and kinds["text/html"] < kinds["text/markdown"]
+
+
+def page(template: str, lines: Callable[[], Iterable[str]], **content: Any) -> Page:
+    """Return the page of a template, or `lines` if the request asks for Markdown."""
+    if wants_markdown():
+        text = "\n".join(lines()) + "\n"
+        return Response(text, content_type="text/markdown; charset=utf-8")
+    return render_template(template, **content)
+
+
+def plain(slug: str, catalog: Catalog) -> str:
+    """Return a slug without the ending that asks for Markdown."""
+    return slug.removesuffix(TWIN) if slug not in catalog else slug
+
+
+def pair(slugs: str, catalog: Catalog) -> tuple[str, str]:
+    """Return the two slugs of an address; NotFound if no way to part it gives two."""
+    text = slugs.removesuffix(TWIN)
+    parts = text.split("-vs-")
+    for middle in range(1, len(parts)):
+        a, b = "-vs-".join(parts[:middle]), "-vs-".join(parts[middle:])
+        if a in catalog and b in catalog:
+            return a, b
+    raise NotFound(
+        f"{text!r} names no two artifacts; an address is /compare/one-vs-another"
+    )
+
+
+def measured() -> dict[str, Any]:
+    """Return the measured relevance that ships, as bench/quality.py wrote it."""
+    content: dict[str, Any] = json.loads(
+        (files("web") / "quality.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+def _address(asked: api.SearchQuery, flips: Mapping[str, str], **other: Any) -> str:
     """Return the address of a search with constraints' modes flipped."""
     given: dict[str, Any] = {"q": asked.q, "type": asked.type}
     given |= {
@@ -27,23 +89,47 @@ def _address(asked: api.SearchQuery, flips: Mapping[str, str], offset: int = 0) 
     defaults = api.SearchQuery(q=asked.q)
     if asked.limit != defaults.limit:
         given["limit"] = asked.limit
-    if offset:
-        given["offset"] = offset
-    return url_for("pages.search", **given)
+    return url_for("pages.search", **{**given, **other})
 
 
-def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
+Engines = Callable[[], Engine]
+"""Gives the engine that answers now."""
+
+
+def blueprint(engine: Engines, history: History) -> Blueprint:
     """Return the pages over whatever engine `engine` gives, and `history`."""
     pages = Blueprint("pages", __name__)
+    _searching(pages, engine, history)
+    _of_artifacts(pages, engine, history)
+    _comparing(pages, engine, history)
+    _about(pages, engine, history)
+    return pages
 
+
+def _tell(history: History, slug: str, outcome: Outcome) -> None:
+    """Log what became of a hit of the match that the address names, if any."""
+    match = request.args.get("match", "")
+    if match and not api.BOTS.search(request.user_agent.string):
+        with suppress(FeedbackError, EventError):  # the page is shown all the same
+            history.told(match, slug, outcome)
+
+
+def _searching(pages: Blueprint, engine: Engines, history: History) -> None:
     @pages.get("/")
-    def home() -> str:
+    @pages.get("/index.md")
+    def home() -> Page:
         """Show the search box with examples."""
         counts = engine().generation.manifest.counts
-        return render_template("home.html", examples=EXAMPLES, counts=counts)
+        return page(
+            "home.html",
+            lambda: markdown.home(EXAMPLES, counts),
+            examples=EXAMPLES,
+            counts=counts,
+        )
 
     @pages.get("/search")
-    def search() -> str:
+    @pages.get("/search.md")
+    def search() -> Page:
         """Show the artifacts that meet a need."""
         if not request.args.get("q", "").strip():
             return home()
@@ -54,26 +140,133 @@ def blueprint(engine: Callable[[], Engine], history: History) -> Blueprint:
             """Return the address of the same search, one constraint's mode changed."""
             return _address(asked, {**asked.modes, key: mode})
 
-        return render_template(
+        def narrowed(kind: str) -> str:
+            """Return the address of the same search for one type, or for any again."""
+            kinds = [] if asked.type == [kind] else [kind]
+            return _address(asked, asked.modes, type=kinds)
+
+        return page(
             "search.html",
+            lambda: markdown.answer(found),
             answer=found,
             limit=asked.limit,
+            kinds=asked.type,
             flipped=flipped,
+            narrowed=narrowed,
             further=lambda offset: _address(asked, asked.modes, offset=offset),
             words=payload.asked,
             modes=MODES,
         )
 
+
+def _of_artifacts(pages: Blueprint, engine: Engines, history: History) -> None:
     @pages.get("/artifact/<slug>")
-    def artifact(slug: str) -> str:
+    def artifact(slug: str) -> Page:
         """Show everything known of one artifact."""
-        found = asking.known(engine(), history.graph(), slug)
-        return render_template(
+        using = engine()
+        slug = plain(slug, using.catalog)
+        found = asking.known(using, history.graph(), slug)
+        _tell(history, slug, "chosen")
+        others = asking.replaced(using, history.graph(), slug, limit=3)
+        return page(
             "artifact.html",
+            lambda: markdown.artifact(found),
             artifact=found,
+            alternatives=others["alternatives"],
             stated=payload.stated(found),
             label=payload.label,
             shown=payload.shown,
+            match=request.args.get("match", ""),
+            query=request.args.get("q", ""),
+            thanks=request.args.get("thanks", ""),
         )
 
-    return pages
+    @pages.get("/artifact/<slug>/alternatives")
+    @pages.get("/artifact/<slug>/alternatives.md")
+    def alternatives(slug: str) -> Page:
+        """Show what to use instead of one artifact."""
+        asked = api.validated(api.Replacing, request.args.to_dict())
+        found = asking.replaced(
+            engine(), history.graph(), slug, asked.q, asked.limit, family=asked.family
+        )
+        return page(
+            "alternatives.html",
+            lambda: markdown.alternatives(found),
+            found=found,
+            summed=payload.summed,
+            words=payload.asked,
+        )
+
+    @pages.post("/feedback")
+    def feedback() -> Any:
+        """Take what came of a hit from a page's form, and go back to the artifact."""
+        api.own_pages_only()
+        told = api.validated(api.Feedback, request.form.to_dict())
+        history.told(told.match_id, told.slug, told.outcome, told.comment)
+        address = url_for("pages.artifact", slug=told.slug, thanks=told.outcome)
+        return redirect(address, code=303)
+
+
+def _comparing(pages: Blueprint, engine: Engines, history: History) -> None:
+    @pages.get("/compare")
+    def choose() -> Any:
+        """Go to the comparison of the two artifacts that were chosen."""
+        chosen = list(dict.fromkeys(request.args.getlist("slug")))
+        if len(chosen) != PAIR:
+            raise BadRequest(
+                f"{len(chosen)} artifacts are chosen; choose two of the hits to compare"
+            )
+        known = engine().catalog
+        slugs = "-vs-".join(each for each in chosen if known.position(each) >= 0)
+        given = request.args
+        kept: dict[str, Any] = {
+            each: given[each] for each in CARRIED if given.get(each)
+        }
+        return redirect(url_for("pages.compare", slugs=slugs, **kept))
+
+    @pages.get("/compare/<slugs>")
+    def compare(slugs: str) -> Page:
+        """Set two artifacts side by side."""
+        using = engine()
+        a, b = pair(slugs, using.catalog)
+        asked = request.args.get("q", "")
+        found = asking.compared(using, history.graph(), a, b, asked)
+        _tell(history, a, "compared")
+        _tell(history, b, "compared")
+        return page(
+            "compare.html",
+            lambda: markdown.comparison(found),
+            found=found,
+            label=payload.label,
+            value=payload.row_value,
+            contradiction=payload.contradiction,
+            names={side: found[side]["name"] for side in "ab"},
+        )
+
+
+def _about(pages: Blueprint, engine: Engines, history: History) -> None:
+    @pages.get("/graph")
+    @pages.get("/graph.md")
+    def graph() -> Page:
+        """Show the match graph: shared needs, what answered them, and unmet ones."""
+        found = payload.drawn(history.graph(), engine().catalog, request.args)
+        return page("graph.html", lambda: markdown.graph(found), graph=found)
+
+    @pages.get("/quality")
+    @pages.get("/quality.md")
+    def quality() -> Page:
+        """Show how well the engine answers judged needs."""
+        found = measured()
+        return page("quality.html", lambda: markdown.quality(found), measured=found)
+
+    @pages.get("/about/rank")
+    @pages.get("/about/rank.md")
+    def about_rank() -> Page:
+        """Explain the rank."""
+        return page(
+            "rank.html",
+            lambda: markdown.rank(WEIGHTS, VERSION),
+            weights=WEIGHTS,
+            version=VERSION,
+            meanings=payload.COMPONENTS,
+        )

@@ -1,6 +1,7 @@
 """Types of the engine as the JSON of the API: the one module that knows both."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +17,7 @@ from search.constraint import Checked, Constraint
 from search.engine import Answer, Hit, Match
 from search.evaluation import Evaluation
 from search.explanation import Explanation
-from search.graph import MatchGraph, Outcomes
+from search.graph import SHARED, MatchGraph, Outcomes, need_key
 from search.highlight import highlights
 from search.learning import Learned
 from search.need import Need
@@ -421,6 +422,97 @@ def stats(manifest: Manifest, graph: MatchGraph) -> JSON:
         "unmet": [{"need": e.text, "matches": e.unmet} for e in graph.unmet()],
         "generation": manifest.id,
     }
+
+
+COMPONENTS = {
+    "adoption": "Figures of use with date and source, such as stars and downloads: the "
+    "logarithm of each, over that of the greatest of its type. A figure counts for "
+    "half as much each year.",
+    "quality": "Of the artifact, never of its record: its licence (1 if open source, "
+    "one half if restricted), documentation that the record names, and how long ago "
+    "the last update was (1 within a year, one half within two).",
+    "ecosystem": "How many other records name it, and how many others depend on it, "
+    "on logarithmic scales.",
+    "match": "What came of its hits: the mean of a Beta distribution over those who "
+    "said that it worked or failed; what is half a year old counts for half.",
+    "freshness": "1 for an update today, half of that for each year since. The longer "
+    "ago the record was read, the further its interval reaches up.",
+}
+"""What each component of the rank is."""
+
+DRAWN = 12
+"""Needs and artifacts that the drawing of the match graph shows at most."""
+
+
+def drawn(
+    graph: MatchGraph, catalog: Mapping[str, Artifact], chosen: Mapping[str, str]
+) -> JSON:
+    """Return the part of the match graph around what is `chosen`, to be drawn.
+
+    `chosen` may name a `need` or an `artifact`. Only needs that enough distinct matches
+    share are in it; artifacts that left the catalogue are not.
+    """
+    need_, artifact_ = chosen.get("need", ""), chosen.get("artifact", "")
+    shared = {key: each for key, each in graph.needs.items() if each.matches >= SHARED}
+    edges = [
+        (key, slug, came)
+        for (key, slug), came in graph.edges.items()
+        if key in shared
+        and slug in catalog
+        and (not need_ or key == need_key(need_))
+        and (not artifact_ or slug == artifact_)
+    ]
+    weight: dict[tuple[str, str], float] = {}
+    for key, slug, came in edges:
+        told = came.counts["worked"] + came.counts["chosen"]
+        weight[key, slug] = told + came.exposure / 10
+    left, right = defaultdict[str, float](float), defaultdict[str, float](float)
+    for (key, slug), each in weight.items():
+        left[key] += each
+        right[slug] += each
+    keys = sorted(left, key=lambda key: (-left[key], key))[:DRAWN]
+    slugs = sorted(right, key=lambda slug: (-right[slug], slug))[:DRAWN]
+    return {
+        "chosen": {"need": need_ or None, "artifact": artifact_ or None},
+        "needs": [
+            {"need": shared[key].text, "matches": shared[key].matches} for key in keys
+        ],
+        "artifacts": [
+            {
+                "slug": slug,
+                "name": catalog[slug].name,
+                "outcomes": outcomes(graph.artifacts[slug]),
+            }
+            for slug in slugs
+        ],
+        "edges": [
+            {
+                "need": keys.index(key),
+                "artifact": slugs.index(slug),
+                "capability": best_capability(graph, catalog[slug]),
+                "shown": came.counts["shown"],
+                "chosen": came.counts["chosen"],
+                "worked": came.counts["worked"],
+                "failed": came.counts["failed"],
+            }
+            for key, slug, came in edges
+            if key in keys and slug in slugs
+        ],
+        "unmet": [{"need": e.text, "matches": e.unmet} for e in graph.unmet()],
+        "matches": graph.matches,
+        "outcomes": graph.totals(),
+        "shared": SHARED,
+    }
+
+
+def best_capability(graph: MatchGraph, artifact: Artifact) -> str | None:
+    """Return the capability by which an artifact was shown most; None if none was."""
+    shown = [
+        (graph.capabilities[artifact.slug, each.id or ""].counts["shown"], each.name)
+        for each in artifact.capabilities
+        if (artifact.slug, each.id or "") in graph.capabilities
+    ]
+    return max(shown)[1] if shown else None
 
 
 def label(name: str) -> str:

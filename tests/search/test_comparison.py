@@ -203,7 +203,7 @@ def supported(compared: Comparison, sentence: str) -> bool:  # noqa: C901 - one 
             and count == known_of_both
             and (found[2] == "every") == (mine == 1)
         )
-    if sentence.startswith("However the"):
+    if sentence.startswith("By the values alone, they are equal"):
         return compared.ahead is not None and compared.ahead.a == compared.ahead.b
     return False
 

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -7,31 +5,12 @@ from flask.testing import FlaskClient
 
 from index.builder import build
 from index.catalog import Catalog
-from index.events import EventLog
 from index.home import Home
 from search.history import History
 from tests.conftest import ARTIFACTS, HashingEncoder, to_catalog
 from web.app import create_app
 from web.current import CurrentEngine
 from web.settings import Settings
-
-
-@pytest.fixture
-def follower(built: Home, settings: Settings) -> Iterator[CurrentEngine]:
-    engine = CurrentEngine(settings)
-    yield engine
-    engine().generation.close()
-
-
-@pytest.fixture
-def history(home: Home) -> Iterator[History]:
-    with closing(History(EventLog.beside(home.path))) as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(follower: CurrentEngine, history: History) -> FlaskClient:
-    return create_app(follower, history).test_client()
 
 
 def test_a_search_has_the_fields_of_the_contract(client: FlaskClient) -> None:

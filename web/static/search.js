@@ -1,0 +1,42 @@
+// Results as one types. Without this script the form does the same, a page at a time.
+"use strict";
+(() => {
+  const input = document.getElementById("q");
+  const main = document.getElementById("main");
+  let timer = 0;
+  let asked = null;
+
+  async function answer() {
+    const need = input.value.trim();
+    if (need.length < 3) return;
+    if (asked) asked.abort();
+    asked = new AbortController();
+    const address = `/search?${new URLSearchParams({ q: need })}`;
+    try {
+      const response = await fetch(address, { signal: asked.signal });
+      if (!response.ok) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      main.replaceChildren(...page.getElementById("main").childNodes);
+      main.className = "";
+      document.title = page.title;
+      history.replaceState(null, "", address);
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    }
+  }
+
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(answer, 300);
+  });
+
+  // Only two can be compared: the first one chosen gives way to a third.
+  let chosen = [];
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (box.name !== "slug" || box.type !== "checkbox") return;
+    chosen = chosen.filter((each) => each !== box && each.isConnected && each.checked);
+    if (box.checked) chosen.push(box);
+    if (chosen.length > 2) chosen.shift().checked = false;
+  });
+})();
