@@ -19,7 +19,8 @@ HEADERS = {
     "script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": a form would come without its origin, and be refused.
+    "Referrer-Policy": "same-origin",
 }
 
 

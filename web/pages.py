@@ -116,7 +116,7 @@ def _tell(history: History, slug: str, outcome: Outcome) -> None:
 
 def _searching(pages: Blueprint, engine: Engines, history: History) -> None:
     @pages.get("/")
-    @pages.get("/index.md")
+    @pages.get("/index.md", endpoint="home_twin")
     def home() -> Page:
         """Show the search box with examples."""
         counts = engine().generation.manifest.counts
@@ -128,7 +128,7 @@ def _searching(pages: Blueprint, engine: Engines, history: History) -> None:
         )
 
     @pages.get("/search")
-    @pages.get("/search.md")
+    @pages.get("/search.md", endpoint="search_twin")
     def search() -> Page:
         """Show the artifacts that meet a need."""
         if not request.args.get("q", "").strip():
@@ -182,7 +182,7 @@ def _of_artifacts(pages: Blueprint, engine: Engines, history: History) -> None:
         )
 
     @pages.get("/artifact/<slug>/alternatives")
-    @pages.get("/artifact/<slug>/alternatives.md")
+    @pages.get("/artifact/<slug>/alternatives.md", endpoint="alternatives_twin")
     def alternatives(slug: str) -> Page:
         """Show what to use instead of one artifact."""
         asked = api.validated(api.Replacing, request.args.to_dict())
@@ -246,21 +246,21 @@ def _comparing(pages: Blueprint, engine: Engines, history: History) -> None:
 
 def _about(pages: Blueprint, engine: Engines, history: History) -> None:
     @pages.get("/graph")
-    @pages.get("/graph.md")
+    @pages.get("/graph.md", endpoint="graph_twin")
     def graph() -> Page:
         """Show the match graph: shared needs, what answered them, and unmet ones."""
         found = payload.drawn(history.graph(), engine().catalog, request.args)
         return page("graph.html", lambda: markdown.graph(found), graph=found)
 
     @pages.get("/quality")
-    @pages.get("/quality.md")
+    @pages.get("/quality.md", endpoint="quality_twin")
     def quality() -> Page:
         """Show how well the engine answers judged needs."""
         found = measured()
         return page("quality.html", lambda: markdown.quality(found), measured=found)
 
     @pages.get("/about/rank")
-    @pages.get("/about/rank.md")
+    @pages.get("/about/rank.md", endpoint="about_rank_twin")
     def about_rank() -> Page:
         """Explain the rank."""
         return page(

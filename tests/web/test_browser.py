@@ -1,0 +1,198 @@
+"""The pages in a real browser: Chromium, driven by Playwright, checked by axe."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from importlib.resources import files
+
+import pytest
+from werkzeug.serving import make_server
+
+from index.home import Home
+from search.history import History
+from web.app import create_app
+from web.current import CurrentEngine
+from web.settings import Settings
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None and not os.environ.get("CI"),
+        reason="no Chromium: install it with apt-get install chromium, or name it in "
+        "CHROMIUM",
+    ),
+]
+
+if CHROMIUM or os.environ.get("CI"):
+    from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+NEED = "grounded captioning of images, free"
+
+PAGES = (
+    "/",
+    f"/search?q={NEED}",
+    "/search?q=train+tickets+to+vienna",
+    "/artifact/kosmos-2?match=m&q=captions",
+    "/artifact/kosmos-2/alternatives",
+    f"/compare/kosmos-2-vs-sketcher?q={NEED}",
+    "/graph",
+    "/quality",
+    "/about/rank",
+    "/artifact/nobody",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def address(built: Home, settings: Settings, history: History) -> Iterator[str]:
+    """The address of a server on the loopback interface."""
+    engine = CurrentEngine(settings, history)
+    server = make_server("127.0.0.1", 0, create_app(engine, history), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    engine().generation.close()
+
+
+@pytest.fixture
+def page(browser: "Browser", address: str) -> Iterator["Page"]:
+    context = browser.new_context(base_url=address)
+    context.set_default_timeout(10_000)
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.goto("/")
+    yield opened
+    context.close()
+    assert not faults
+
+
+def search(page: "Page", need: str = NEED) -> None:
+    page.get_by_role("searchbox").fill(need)
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".hits > li").first).to_be_visible()
+
+
+def test_results_come_as_one_types(page: "Page") -> None:
+    page.get_by_role("searchbox").press_sequentially("grounded captioning", delay=20)
+    expect(page.locator(".hits > li").first).to_contain_text("Kosmos-2")
+    assert "q=grounded+captioning" in page.url
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_chip_is_flipped_and_a_type_is_chosen(page: "Page") -> None:
+    search(page)
+    chip = page.locator(".chips li", has_text="price free")
+    chip.get_by_role("link", name="prefer").click()
+    expect(page.locator(".chips li.prefer")).to_contain_text("price free")
+    kinds = page.get_by_role("navigation", name="Types")
+    link = kinds.get_by_role("link").first
+    kind, count = link.inner_text().split()
+    link.click()
+    expect(page.locator(".hits > li")).to_have_count(int(count))
+    expect(kinds.locator("[aria-current]")).to_contain_text(kind)
+
+
+def test_from_the_tray_to_something_different(page: "Page", history: History) -> None:
+    search(page)
+    boxes = page.get_by_role("checkbox")
+    for number in (0, 1, 2):  # the first one chosen gives way to the third
+        boxes.nth(number).check()
+    expect(page.locator("input[name=slug]:checked")).to_have_count(2)
+    chosen = [box.get_attribute("value") for box in page.locator("input:checked").all()]
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_label("Verdict")).to_be_visible()
+    assert all(slug is not None and slug in page.url for slug in chosen)
+    page.get_by_role("link", name="Search for").click()
+    expect(page.get_by_role("searchbox")).to_have_value(NEED)
+    for slug in chosen:
+        expect(page.locator(f".hits a[href*='/artifact/{slug}?']")).to_have_count(0)
+        assert history.outcomes(str(slug)).counts["compared"] == 1
+
+
+def test_what_worked_is_logged(page: "Page", history: History) -> None:
+    search(page, "grounded captioning")
+    page.get_by_role("link", name="Kosmos-2", exact=True).first.click()
+    page.get_by_role("button", name="It worked").click()
+    expect(page.get_by_role("status")).to_contain_text("worked")
+    counts = history.outcomes("kosmos-2").counts
+    assert (counts["chosen"], counts["worked"]) == (1, 1)
+
+
+def test_everything_is_reached_by_keyboard(page: "Page") -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type(NEED)
+    page.keyboard.press("Enter")
+    expect(page.locator(".hits > li").first).to_be_visible()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.outerHTML.slice(0, 60)"))
+    assert any('type="checkbox"' in each for each in reached)
+    assert any("/artifact/" in each for each in reached)
+    assert any("<summary" in each for each in reached)
+
+
+def test_without_javascript_all_of_it_works(browser: "Browser", address: str) -> None:
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    search(page)
+    for number in (0, 1):
+        page.get_by_role("checkbox").nth(number).check()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_label("Verdict")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_page_is_wider_than_the_screen(
+    browser: "Browser", address: str, width: int
+) -> None:
+    context = browser.new_context(
+        base_url=address, viewport={"width": width, "height": 800}
+    )
+    page = context.new_page()
+    for path in PAGES:
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, path
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    browser: "Browser", address: str, scheme: str
+) -> None:
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    context = browser.new_context(base_url=address, color_scheme=scheme)  # type: ignore[arg-type]  # it is one of the schemes
+    page = context.new_page()
+    for path in PAGES:
+        page.goto(path)
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")
+        faults = [
+            (each["id"], [node["html"] for node in each["nodes"]][:3])
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert not faults, path
+    context.close()
