@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import (
     Column,
     Connection,
+    Engine,
     Float,
     Index,
     Integer,
@@ -30,6 +31,7 @@ from sqlalchemy import (
     delete,
     event,
     func,
+    make_url,
     select,
     text,
 )
@@ -53,6 +55,9 @@ VERSION = 1
 
 GROUP = 1000
 """Events committed together at most."""
+
+DRIVER = "'instead[postgres]'"
+"""What brings the driver of PostgreSQL."""
 
 WAITING = 100_000
 """Answers that may wait for the disk; the events of further ones are dropped, and that
@@ -126,11 +131,16 @@ class EventLog:
         Raises EventError if it cannot be, or is of a newer version.
         """
         self.url = url
-        self._engine = create_engine(url, poolclass=QueuePool)
-        if self._engine.dialect.name == "sqlite":
+        self._engine = _database(url)
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        if self._is_sqlite:
             event.listen(self._engine, "connect", _durable)
-        with self._connection() as connection:
-            self._prepare(connection)
+        try:
+            with self._connection() as connection:
+                self._prepare(connection)
+        except EventError:
+            self.close()
+            raise
 
     @classmethod
     def beside(cls, home: Path) -> "EventLog":
@@ -164,10 +174,15 @@ class EventLog:
         rows = [_row(each) for each in events]
         if not rows:
             return 0
-        dialect: Any = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        dialect: Any = sqlite if self._is_sqlite else postgresql
         insert = dialect.insert(_events).on_conflict_do_nothing(index_elements=["id"])
         with self._connection() as connection:
-            return connection.execute(insert, rows).rowcount
+            if not self._is_sqlite:
+                # One writer at a time, as in SQLite: else a number could be seen before
+                # a smaller one, and who reads on from it would miss that event.
+                connection.execute(text("LOCK TABLE events IN EXCLUSIVE MODE"))
+            new = connection.execute(insert.returning(_events.c.seq), rows)
+            return len(new.all())
 
     def after(self, seq: int = 0) -> Iterator[tuple[int, MatchEvent]]:
         """Yield the events after number `seq`, each with its own, in order."""
@@ -209,7 +224,7 @@ class EventLog:
                 delete(_events).where(_events.c.at < _stamp(before))
             ).rowcount
             connection.execute(_forgettings.insert())
-        if self._engine.dialect.name == "sqlite":
+        if self._is_sqlite:
             raw = self._engine.raw_connection()
             try:
                 plain: Any = raw.driver_connection
@@ -221,13 +236,28 @@ class EventLog:
         else:
             with self._engine.connect() as plain:
                 plain.execution_options(isolation_level="AUTOCOMMIT").execute(
-                    text("VACUUM events")
+                    text("VACUUM FULL events")  # rewrites it: nothing is left
                 )
         return gone
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _database(url: str) -> Engine:
+    """Return the database at `url`; EventError if there is none of its kind."""
+    try:
+        address = make_url(url)
+        if address.drivername == "postgresql":
+            address = address.set(drivername="postgresql+psycopg")
+        return create_engine(address, poolclass=QueuePool, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        message = f"the event log {url} needs {error.name}"
+        raise EventError(f"{message}; install it with: pip install {DRIVER}") from error
+    except SQLAlchemyError as error:
+        reason = str(error).splitlines()[0]
+        raise EventError(f"{url!r} is no address of a database: {reason}") from error
 
 
 def _durable(connection: Any, _: object) -> None:

