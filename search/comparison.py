@@ -33,7 +33,7 @@ class Row:
     """One feature of both; values are None where nothing is known.
 
     `ordered` tells whether one value can be better than another: of two types neither
-    leads, they differ. `size` is how large a lead is, `unit` in what.
+    leads, they differ.
     """
 
     name: str
