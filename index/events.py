@@ -196,6 +196,12 @@ class EventLog:
             if not rows:
                 return
 
+    def id_of(self, seq: int) -> str | None:
+        """Return the id of the event with number `seq`; None if there is none."""
+        with self._connection() as connection:
+            query = select(_events.c.id).where(_events.c.seq == seq)
+            return connection.scalar(query)
+
     def forgettings(self) -> int:
         """Return how often events were removed: what was folded of them is void."""
         with self._connection() as connection:

@@ -13,6 +13,14 @@ from index.passage import VIEWS
 
 FILE = "vectors.faiss"
 
+MANY, PROPOSED, ROUNDS = 20_000, 8, 8
+"""Neighbours from which on codes propose, how many for each one wanted, and the rounds
+of k-means that make the codes: 100,000 take a second, and one need a fifteenth of what
+it takes to look at all of them."""
+
+GROWTH = 2
+"""How many times what they were made for codes may become before they are made anew."""
+
 
 def build(vectors: Vectors, folder: Path) -> None:
     """Write the index of passage vectors to `folder`.
@@ -74,20 +82,54 @@ class VectorIndex:
 
 
 class Neighbours:
-    """Unit vectors in memory, searched by FAISS."""
+    """Unit vectors in memory, searched by FAISS: nearly all found where they are many.
 
-    def __init__(self, vectors: Vectors) -> None:
-        """Hold `vectors`, one a row."""
-        self._index: Any = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(np.ascontiguousarray(vectors))
+    From MANY on, codes of four bits for every two dimensions propose, and the vectors
+    themselves decide. An odd width has no such codes.
+    """
+
+    def __init__(self, vectors: Vectors, before: "Neighbours | None" = None) -> None:
+        """Hold `vectors`, one a row, which nobody changes any more.
+
+        Where those of `before` are the first of them, only the rest is encoded.
+        """
+        self._vectors = np.ascontiguousarray(vectors)
+        self._trained_on = 0
+        self._index: Any
+        count, width = vectors.shape
+        if count < MANY or width % 2:
+            self._index = faiss.IndexFlatIP(width)
+        elif before and before._begins(self._vectors):
+            self._trained_on = before._trained_on
+            self._index = faiss.clone_index(before._index)  # others search in that one
+        else:
+            self._trained_on = count
+            self._index = faiss.IndexPQFastScan(
+                width, width // 2, 4, faiss.METRIC_INNER_PRODUCT
+            )
+            self._index.pq.cp.niter = ROUNDS
+            self._index.train(self._vectors[:: count // MANY])
+        self._index.add(self._vectors[self._index.ntotal :])
+
+    def _begins(self, vectors: Vectors) -> bool:
+        """Return whether an index of `vectors` can begin with this one."""
+        own = self._vectors
+        fits = len(own) <= len(vectors) <= GROWTH * self._trained_on
+        return fits and np.array_equal(own, vectors[: len(own)])
 
     def search(
         self, vector: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the rows of the k nearest, the nearest first, and their cosines."""
-        k = min(k, self._index.ntotal)
-        cosines, rows = self._index.search(vector.reshape(1, -1), k)
-        return rows[0], cosines[0]
+        k = min(k, len(self._vectors))
+        wanted = min(k * PROPOSED, len(self._vectors)) if self._trained_on else k
+        cosines, rows = (each[0] for each in self._index.search(vector[None], wanted))
+        if self._trained_on:
+            rows = rows[rows >= 0]
+            cosines = np.einsum("ij,j", self._vectors[rows], vector)
+            best = np.argsort(-cosines, kind="stable")[:k]
+            rows, cosines = rows[best], cosines[best]
+        return rows, cosines
 
 
 class _Owned:

@@ -3,10 +3,13 @@
 import math
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.events import MatchEvent
 
@@ -123,10 +126,143 @@ class NeedNode:
     last: datetime | None = None
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
+    """What a source asked last."""
+
     match: str
     key: str
     at: datetime
+
+
+class Hit(NamedTuple):
+    """What of an event it takes to take it back."""
+
+    artifact: str | None
+    capability: str | None
+    outcome: str
+    position: int | None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What further events are judged by: whether they are new, and too many."""
+
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """By source."""
+    hits: dict[str, list[Hit]] = field(default_factory=dict)
+    """By match, of those that may yet turn out to be the beginning of another."""
+    seen: set[str] = field(default_factory=set)
+    """Matches, as in the next two."""
+    settled: set[str] = field(default_factory=set)
+    ignored: set[str] = field(default_factory=set)
+    told: set[tuple[str, str, str]] = field(default_factory=set)
+    """Match, artifact, outcome."""
+    said: defaultdict[tuple[str, str, str, str], deque[datetime]] = field(
+        default_factory=lambda: defaultdict(deque)
+    )
+    """When, by source, need, artifact, outcome."""
+
+
+class ShownEdges:
+    """Edges that were shown and no more, as columns."""
+
+    def __init__(
+        self,
+        strings: list[str],
+        edges: NDArray[np.int32],
+        exposure: NDArray[np.float64],
+    ) -> None:
+        """Take the numbers of need and artifact among `strings`, and the times shown.
+
+        `edges` has the shape (edges, 3), sorted.
+        """
+        self.strings, self.edges, self.exposure = strings, edges, exposure
+        self._numbers = {each: number for number, each in enumerate(strings)}
+        self._pairs = edges[:, 0].astype(np.int64) << 32 | edges[:, 1]
+
+    @classmethod
+    def none(cls) -> "ShownEdges":
+        """Return the columns of no edge."""
+        return cls([], np.empty((0, 3), dtype=np.int32), np.empty(0))
+
+    def __len__(self) -> int:
+        return len(self.edges)
+
+    def row(self, pair: tuple[str, str]) -> int | None:
+        """Return the row of an edge; None if it is none of these."""
+        need, artifact = (self._numbers.get(each) for each in pair)
+        if need is None or artifact is None:
+            return None
+        wanted = need << 32 | artifact
+        row = int(self._pairs.searchsorted(wanted))
+        return row if row < len(self) and self._pairs[row] == wanted else None
+
+    def of(self, needs: Collection[str]) -> NDArray[np.int64]:
+        """Return the rows of the edges of some needs."""
+        numbers = [self._numbers[each] for each in needs if each in self._numbers]
+        return np.flatnonzero(np.isin(self.edges[:, 0], numbers))
+
+    def pair(self, row: int) -> tuple[str, str]:
+        """Return the need and the artifact of an edge."""
+        need, artifact, _ = self.edges[row].tolist()
+        return self.strings[need], self.strings[artifact]
+
+    def outcomes(self, row: int) -> Outcomes:
+        """Return what became of an edge."""
+        counts = Counter({"shown": int(self.edges[row, 2])})
+        return Outcomes(counts, exposure=float(self.exposure[row]))
+
+
+class Edges(Mapping[tuple[str, str], Outcomes]):
+    """What came of each artifact for each need.
+
+    Most edges were only ever shown. Those of a checkpoint stay columns until an event
+    touches them: a million of them are there at once, and looking changes nothing.
+    """
+
+    def __init__(self, columns: ShownEdges | None = None) -> None:
+        """Begin with the edges in `columns`."""
+        self.columns = columns or ShownEdges.none()
+        self.made: dict[tuple[str, str], Outcomes] = {}
+        """The edges that are no columns, or no more."""
+        self._left = np.ones(len(self.columns), dtype=bool)
+
+    def touched(self, pair: tuple[str, str]) -> Outcomes:
+        """Return the outcomes of an edge to be added to, made if there is none."""
+        if (found := self.made.get(pair)) is None:
+            row = self.columns.row(pair)
+            found = Outcomes() if row is None else self.columns.outcomes(row)
+            self.made[pair] = found
+            if row is not None:
+                self._left[row] = False
+        return found
+
+    def of(self, needs: Collection[str]) -> Iterator[tuple[tuple[str, str], Outcomes]]:
+        """Yield the edges of some needs, and what became of each."""
+        for pair, came in list(self.made.items()):
+            if pair[0] in needs:
+                yield pair, came
+        for row in self.columns.of(needs).tolist():
+            if self._left[row]:
+                yield self.columns.pair(row), self.columns.outcomes(row)
+
+    def left(self) -> NDArray[np.int64]:
+        """Return the rows of the columns that no event touched."""
+        return np.flatnonzero(self._left)
+
+    def __getitem__(self, pair: tuple[str, str]) -> Outcomes:
+        if (found := self.made.get(pair)) is not None:
+            return found
+        if (row := self.columns.row(pair)) is None:
+            raise KeyError(pair)
+        return self.columns.outcomes(row)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        yield from self.made
+        yield from map(self.columns.pair, self.left().tolist())
+
+    def __len__(self) -> int:
+        return len(self.made) + int(self._left.sum())
 
 
 class MatchGraph:
@@ -138,7 +274,7 @@ class MatchGraph:
         self.artifacts: defaultdict[str, Outcomes] = defaultdict(Outcomes)
         self.capabilities: defaultdict[tuple[str, str], Outcomes]
         self.capabilities = defaultdict(Outcomes)
-        self.edges: defaultdict[tuple[str, str], Outcomes] = defaultdict(Outcomes)
+        self.edges = Edges()
         self.tried: defaultdict[str, set[str]] = defaultdict(set)
         """The needs of which something came, by slug."""
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
@@ -147,14 +283,7 @@ class MatchGraph:
         self.told = 0
         """Outcomes counted so far: what was learned is as old as this."""
         self.texts: dict[str, str] = {}
-        self._asked: dict[str, _Asked] = {}
-        self._hits: dict[str, list[MatchEvent]] = {}
-        self._seen: set[str] = set()
-        self._settled: set[str] = set()
-        self._ignored: set[str] = set()
-        self._told: set[tuple[str, str, str]] = set()
-        self._said: defaultdict[tuple[str, str, str, str], deque[datetime]]
-        self._said = defaultdict(deque)
+        self.ledger = Ledger()
         for each in events:
             self.fold(each)
 
@@ -165,50 +294,55 @@ class MatchGraph:
             self._show(event, key)
         elif event.artifact and self._counts(event, key):
             if event.match:
-                self._settled.add(event.match)
+                self.ledger.settled.add(event.match)
             self._add(event, key)
 
     def _show(self, event: MatchEvent, key: str) -> None:
         match = event.match or event.id
-        if match in self._ignored:
+        if match in self.ledger.ignored:
             return
-        if match not in self._seen:
-            self._seen.add(match)
+        if match not in self.ledger.seen:
+            self.ledger.seen.add(match)
             source = event.source or ""
-            before = self._asked.get(source)
+            before = self.ledger.asked.get(source)
             if before and before.key == key and event.at - before.at < RELOAD:
-                self._ignored.add(match)
+                self.ledger.ignored.add(match)
                 return
             if before and self._typing(before, key, event.at):
                 self._take_back(before)
             elif before:
-                self._hits.pop(before.match, None)  # nothing takes it back any more
-            self._asked[source] = _Asked(match, key, event.at)
-            self._hits[match] = []
+                self.ledger.hits.pop(
+                    before.match, None
+                )  # nothing takes it back any more
+            self.ledger.asked[source] = Asked(match, key, event.at)
+            self.ledger.hits[match] = []
             node = self.needs.setdefault(key, NeedNode(event.need))
             node.text, node.last = event.need, event.at
             node.matches += 1
             node.unmet += event.outcome == "unmet"
             self.matches += 1
-        self._hits.setdefault(match, []).append(event)
+        hit = Hit(event.artifact, event.capability, event.outcome, event.position)
+        self.ledger.hits.setdefault(match, []).append(hit)
         if event.artifact:
             self._add(event, key)
 
-    def _typing(self, before: _Asked, key: str, at: datetime) -> bool:
+    def _typing(self, before: Asked, key: str, at: datetime) -> bool:
         """Return whether the need before was this one, not yet typed to its end."""
         grown = key.startswith(before.key) or before.key.startswith(key)
-        return grown and at - before.at < BURST and before.match not in self._settled
+        return (
+            grown and at - before.at < BURST and before.match not in self.ledger.settled
+        )
 
-    def _take_back(self, before: _Asked) -> None:
-        for each in self._hits.pop(before.match, ()):
+    def _take_back(self, before: Asked) -> None:
+        for each in self.ledger.hits.pop(before.match, ()):
             if each.artifact:
-                self._add(each, before.key, times=-1)
+                self._count(each, before.key, before.at, times=-1)
             if each.outcome == "unmet":
                 self.needs[before.key].unmet -= 1
         node = self.needs[before.key]
         node.matches -= 1
         self.matches -= 1
-        self._ignored.add(before.match)
+        self.ledger.ignored.add(before.match)
         if node.matches <= 0:
             del self.needs[before.key]
 
@@ -216,10 +350,12 @@ class MatchGraph:
         """Return whether an outcome is another one, and not one too many."""
         if event.match:
             told = (event.match, event.artifact or "", event.outcome)
-            if told in self._told:
+            if told in self.ledger.told:
                 return False
-            self._told.add(told)
-        said = self._said[event.source or "", key, event.artifact or "", event.outcome]
+            self.ledger.told.add(told)
+        said = self.ledger.said[
+            event.source or "", key, event.artifact or "", event.outcome
+        ]
         while said and event.at - said[0] >= DAY:
             said.popleft()
         if len(said) >= CAP and event.match:
@@ -227,20 +363,35 @@ class MatchGraph:
         said.append(event.at)
         return True
 
-    def _add(self, event: MatchEvent, key: str, times: int = 1) -> None:
+    def _add(self, event: MatchEvent, key: str) -> None:
         assert event.artifact
-        nodes = [self.artifacts[event.artifact], self.edges[key, event.artifact]]
-        if event.capability:
-            nodes.append(self.capabilities[event.artifact, event.capability])
-        for node in nodes:
-            node.add(event.outcome, event.at, times)
-            if event.outcome == "shown":
-                node.exposure += times / (event.position or 1)
+        self._count(event, key, event.at)
         if event.outcome != "shown":
             self.told += 1
+            self.texts[key] = event.need
             self.tried[event.artifact].add(key)
             self.answers[key].add(event.artifact)
-            self.texts[key] = event.need
+
+    def _count(
+        self, hit: Hit | MatchEvent, key: str, at: datetime, times: int = 1
+    ) -> None:
+        assert hit.artifact
+        nodes = [self.artifacts[hit.artifact], self.edges.touched((key, hit.artifact))]
+        if hit.capability:
+            nodes.append(self.capabilities[hit.artifact, hit.capability])
+        for node in nodes:
+            node.add(hit.outcome, at, times)
+            if hit.outcome == "shown":
+                node.exposure += times / (hit.position or 1)
+
+    def came(self) -> Iterator[tuple[str, str, Outcomes]]:
+        """Yield each need and artifact of which something came, in the order of needs.
+
+        What the needs were is in `texts`.
+        """
+        for key, slugs in list(self.answers.items()):
+            for slug in sorted(slugs):
+                yield key, slug, self.edges[key, slug]
 
     def totals(self) -> dict[str, int]:
         """Return how often each outcome came about, over all artifacts."""

@@ -1,33 +1,50 @@
 """What came of the answers: each is logged hit by hit, outcomes come back."""
 
 import hashlib
+import logging
 import threading
 import time
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
-from index.errors import FeedbackError
+from index.errors import EventError, FeedbackError
 from index.events import EventLog, MatchEvent, Outcome, Recorder
+from search.checkpoint import Mark, load, save
 from search.engine import Answer
 from search.graph import MatchGraph, Outcomes
 
 LOOK_EVERY_S = 1.0
 """Seconds between two looks for what other processes have logged."""
 
+CHECKPOINT_EVERY = 20_000
+"""Events folded since the last checkpoint from which on another one is written: these
+are folded in less than a second."""
+
+logger = logging.getLogger(__name__)
+
 
 class History:
     """One event log, and the match graph folded from it."""
 
-    def __init__(self, log: EventLog) -> None:
-        """Fold all of `log`; EventError if it cannot be read."""
+    def __init__(self, log: EventLog, checkpoint: Path | None = None) -> None:
+        """Fold `log`, what is newer than `checkpoint`; EventError if it cannot be read.
+
+        A checkpoint that does not fit the log is removed. It is written here and by
+        `close`, while no request waits, when much was folded since the last one.
+        """
         self.log = log
+        self._checkpoint = checkpoint
+        self._folded = 0
         self._recorder = Recorder(log)
         self._graph = MatchGraph()
         self._seq = 0
         self._forgettings = log.forgettings()
         self._lock = threading.Lock()
         self._next_look = 0.0
+        self._start()
         self.graph()
+        self._save()
 
     def answered(self, answer: Answer, source: str | None = None) -> str:
         """Return the match id of `answer`, whose hits are logged without waiting."""
@@ -79,11 +96,13 @@ class History:
             if time.monotonic() >= self._next_look:
                 forgettings = self.log.forgettings()
                 if forgettings != self._forgettings:  # the graph forgets too
-                    self._graph, self._seq = MatchGraph(), 0
+                    self._graph, self._seq, self._folded = MatchGraph(), 0, 0
                     self._forgettings = forgettings
+                    self._drop()
                 for seq, event in self.log.after(self._seq):
                     self._graph.fold(event)
                     self._seq = seq
+                    self._folded += 1
                 self._next_look = time.monotonic() + LOOK_EVERY_S
             return self._graph
 
@@ -99,7 +118,52 @@ class History:
     def close(self) -> None:
         """Write what waits, and let the log go."""
         self._recorder.close()
+        with self._lock:
+            self._save()
         self.log.close()
+
+    def _start(self) -> None:
+        """Take the graph of the checkpoint if it is of this log as it is now."""
+        if not self._checkpoint or not (found := load(self._checkpoint)):
+            return
+        graph, mark = found
+        if mark == Mark(mark.seq, self.log.id_of(mark.seq) or "", self._forgettings):
+            self._graph, self._seq = graph, mark.seq
+        else:
+            logger.warning(
+                "%s is of another log, or of one that has forgotten since: "
+                "the log is folded anew",
+                self._checkpoint,
+            )
+            self._drop()
+
+    def _save(self) -> None:
+        """Write a checkpoint if there is enough to save; no trouble of it is raised."""
+        if not self._checkpoint or self._folded < CHECKPOINT_EVERY:
+            return
+        try:
+            event = self.log.id_of(self._seq)
+            if event is None or self._has_forgotten():
+                return
+            save(
+                self._checkpoint, self._graph, Mark(self._seq, event, self._forgettings)
+            )
+            self._folded = 0
+            if self._has_forgotten():  # what is removed by then was not there yet
+                self._drop()
+        except (OSError, EventError) as error:
+            logger.warning("no checkpoint is written: %s", error)
+
+    def _drop(self) -> None:
+        """Remove the checkpoint: another host may have forgotten what is in it."""
+        if self._checkpoint:
+            try:
+                self._checkpoint.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("an old checkpoint stays: %s", error)
+
+    def _has_forgotten(self) -> bool:
+        return self.log.forgettings() != self._forgettings
 
 
 def _shown(answer: Answer, match: str, source: str | None) -> list[MatchEvent]:

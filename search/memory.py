@@ -94,8 +94,8 @@ class Memory:
             return False
         worked: dict[str, dict[int, float]] = {}
         told: dict[str, dict[int, Told]] = {}
-        for (key, slug), came in graph.edges.items():
-            if slug not in self._catalog or key not in graph.texts:
+        for key, slug, came in graph.came():
+            if slug not in self._catalog:
                 continue
             position = self._catalog.position(slug)
             if (value := came.right()) > 0:
@@ -106,22 +106,24 @@ class Memory:
         if not worked:
             self._learned = None
             return False
-        texts = {_digest(graph.texts[key]): graph.texts[key] for key in worked}
+        needs = [graph.texts[key] for key in worked]
+        digests = [*map(_digest, needs)]
+        texts = dict(zip(digests, needs, strict=True))
         new = [digest for digest in texts if digest not in self._vectors]
         kept = {each: self._vectors[each] for each in texts if each in self._vectors}
         for done, digest in enumerate(new, start=1):
             kept[digest] = self._encode(texts[digest])
             tick(done, len(new))
         self._vectors = kept
-        vectors = np.stack([kept[_digest(graph.texts[key])] for key in worked])
+        vectors = np.stack([kept[each] for each in digests])
         seen = np.zeros(len(self._catalog))
         for own in worked.values():
             seen[list(own)] += list(own.values())
         self._learned = _Learned(
             graph.told,
-            [graph.texts[key] for key in worked],
+            needs,
             vectors,
-            Neighbours(vectors),
+            Neighbours(vectors, self._learned.needs if self._learned else None),
             list(worked.values()),
             seen,
             [told.get(key, {}) for key in worked],

@@ -1,5 +1,6 @@
 """The command line: `instead`."""
 
+import atexit
 import errno
 import json
 import logging
@@ -340,12 +341,14 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
 
     server.claim(host, port)
     engine_or_first_build(settings).generation.close()
+    open_history(settings).close()  # a long log is folded here, not in a timed worker
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
     sys.stdout.flush()
 
     def app() -> Any:
         history = open_history(settings)
+        atexit.register(history.close)
         return create_app(CurrentEngine(settings, history), history)
 
     server.run(app, host, port)

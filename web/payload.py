@@ -456,9 +456,8 @@ def drawn(
     shared = {key: each for key, each in graph.needs.items() if each.matches >= SHARED}
     edges = [
         (key, slug, came)
-        for (key, slug), came in graph.edges.items()
-        if key in shared
-        and slug in catalog
+        for (key, slug), came in graph.edges.of(shared)
+        if slug in catalog
         and (not need_ or key == need_key(need_))
         and (not artifact_ or slug == artifact_)
     ]

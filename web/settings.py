@@ -1,5 +1,6 @@
 """Settings, read once from the environment and the command line, and what they open."""
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,9 @@ from search.history import History
 
 VECTORS = "past-needs-"
 """How the files begin that keep the vectors of past needs, by encoder."""
+
+GRAPH = "graph-"
+"""How the files begin that keep the match graph, by log."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,10 @@ def open_log(settings: Settings) -> EventLog:
 
 
 def open_history(settings: Settings) -> History:
-    """Return the history of the event log that is set."""
-    return History(open_log(settings))
+    """Return the history of the event log that is set, its checkpoint in the home."""
+    log = open_log(settings)
+    name = hashlib.sha256(log.url.encode()).hexdigest()[:12]
+    return History(log, settings.home / f"{GRAPH}{name}.checkpoint")
 
 
 def taught(
@@ -127,10 +133,11 @@ def taught(
 
 
 def forget_learned(settings: Settings) -> None:
-    """Remove from the disk what was learned: past needs' vectors, and the adapter."""
+    """Remove from the disk what was made of the log: vectors, graph and adapter."""
+    for begin in (GRAPH, VECTORS):
+        for path in settings.home.glob(f"{begin}*"):
+            path.unlink(missing_ok=True)
     unlearn(Home(settings.home))
-    for path in settings.home.glob(f"{VECTORS}*"):
-        path.unlink(missing_ok=True)
 
 
 def _need_encoder(settings: Settings, generation: Generation) -> NeedEncoder:

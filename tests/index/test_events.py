@@ -79,6 +79,11 @@ def test_what_is_appended_comes_back_in_order(log: EventLog) -> None:
     assert len(log) == 2
 
 
+def test_an_event_is_known_by_its_number(log: EventLog) -> None:
+    log.append([event("x"), event("y")])
+    assert [log.id_of(seq) for seq in range(4)] == [None, "x", "y", None]
+
+
 def test_an_event_written_twice_is_one(log: EventLog) -> None:
     assert log.append([event("1"), event("2")]) == 2
     assert log.append([event("1"), event("3"), event("3")]) == 1

@@ -1,13 +1,16 @@
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from index import vector
 from index.catalog import Catalog
 from index.events import EventLog, MatchEvent, Outcome
 from index.home import Home
@@ -135,6 +138,30 @@ def test_nothing_new_is_learned_twice(
     graph = MatchGraph(past((NEED, "sketcher", "worked")))
     assert memory.learn(graph)
     assert not memory.learn(graph)
+
+
+def test_a_few_new_needs_among_many_are_added_to_what_is_indexed(
+    catalog: Catalog, encoder: HashingEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector, "MANY", 50)
+    memory, trained = Memory(catalog, encoder.encode_need), []
+    train = faiss.IndexPQFastScan.train
+
+    def noted(*given: Any) -> None:
+        trained.append(1)
+        train(*given)
+
+    monkeypatch.setattr(faiss.IndexPQFastScan, "train", noted)
+    told: list[tuple[str, str, Outcome]]
+    told = [(f"zebra {number}", "kosmos-2", "worked") for number in range(300)]
+    graph = MatchGraph(past(*told))
+    memory.learn(graph)
+    for each in past((NEED, "sketcher", "worked")):
+        graph.fold(each)
+    assert memory.learn(graph)
+    assert len(trained) == 1
+    lift = memory.lift(encoder.encode_need(NEED), np.arange(len(catalog)))
+    assert lift.argmax() == catalog.position("sketcher")
 
 
 def test_an_evaluation_uses_what_was_learned_unless_told_not_to(

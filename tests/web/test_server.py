@@ -5,20 +5,24 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from index.events import EventLog
 from index.home import Home
 
 SERVE = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
+from search import history
 from tests.conftest import HashingEncoder
 from web.cli import main
 from web.settings import Settings
+history.CHECKPOINT_EVERY, history.LOOK_EVERY_S = 1, 0.0
 settings = Settings(Path({home!r}), None, lambda setting: HashingEncoder())
 main(["serve", "--port", "{port}"], obj=settings)
 """
@@ -47,10 +51,17 @@ def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -
                 assert time.monotonic() < deadline, "the server never answered"
                 time.sleep(0.1)
         assert answer["matches"][0]["artifact"]["slug"] == "kosmos-2"
+        with closing(EventLog.beside(built.path)) as log:
+            while not len(log):
+                assert time.monotonic() < deadline, "the answer is never logged"
+                time.sleep(0.1)
+        urllib.request.urlopen(url, timeout=5).close()  # which folds the one before
+        assert not [*built.path.glob("graph-*")]
     finally:
         process.terminate()
         assert process.wait(timeout=20) == 0
         process.stdout.close()
+    assert [*built.path.glob("graph-*.checkpoint")]
 
 
 def test_an_address_that_is_taken_is_one_clear_line(

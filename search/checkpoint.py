@@ -1,0 +1,311 @@
+"""The match graph as it was folded, on the disk: a start folds only what is newer."""
+
+import gc
+import hashlib
+import io
+import json
+import logging
+import os
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.graph import Asked, Edges, Hit, MatchGraph, NeedNode, Outcomes, ShownEdges
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Of the file, and of what folding means: to be raised when either changes."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+NEVER = np.iinfo(np.int64).min
+NONE = -1
+
+Columns = dict[str, NDArray[Any]]
+
+
+class Mark(NamedTuple):
+    """The state of a log: its last event, and how often it has forgotten."""
+
+    seq: int
+    event: str
+    forgettings: int
+
+
+def save(path: Path, graph: MatchGraph, mark: Mark) -> None:
+    """Write `graph`, folded up to `mark`: all of it, or nothing.
+
+    Raises OSError if the disk refuses. The file is a SHA-256 of the rest, a line of
+    JSON with all strings, and an .npz of the numbers that stand for them.
+    """
+    strings = _Strings()
+    with _uncollected():
+        columns = _columns(graph, strings)
+    body = io.BytesIO()
+    np.savez(body, allow_pickle=False, **columns)
+    head = {
+        "format": FORMAT,
+        "mark": mark,
+        "matches": graph.matches,
+        "told": graph.told,
+        "strings": list(strings.numbers),
+    }
+    content = json.dumps(head).encode() + b"\n" + body.getvalue()
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")
+    try:
+        with aside.open("wb") as file:
+            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n")
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def load(path: Path) -> tuple[MatchGraph, Mark] | None:
+    """Return the graph that `save` wrote, and the mark it was folded up to.
+
+    None if there is none. One that is damaged or of another format is passed over,
+    which is logged. It goes on as if all events had been folded into it, be it amid a
+    burst of typing: all that folding looks at is kept.
+    """
+    try:
+        return _read(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        logger.warning("%s is passed over, and the log folded anew: %s", path, error)
+        return None
+
+
+def _read(file: bytes) -> tuple[MatchGraph, Mark]:
+    checksum, _, content = file.partition(b"\n")
+    if hashlib.sha256(content).hexdigest().encode() != checksum:
+        raise ValueError("it is damaged")
+    line, _, body = content.partition(b"\n")
+    head = json.loads(line)
+    if head["format"] != FORMAT:
+        raise ValueError(f"it has format {head['format']}, not {FORMAT}")
+    with np.load(io.BytesIO(body), allow_pickle=False) as columns, _uncollected():
+        graph = _graph(dict(columns), head["strings"])
+    graph.matches, graph.told = head["matches"], head["told"]
+    return graph, Mark(*head["mark"])
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Make many objects without looking again and again for those that are garbage."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+class _Strings:
+    """Each string once, by its number; None has one that none has."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def __call__(self, each: str | None) -> int:
+        if each is None:
+            return NONE
+        return self.numbers.setdefault(each, len(self.numbers))
+
+    def table(
+        self, rows: Iterable[Iterable[str | None]], width: int
+    ) -> NDArray[np.int64]:
+        """Return the numbers of rows of strings, shape (rows, width)."""
+        return _table([[*map(self, row)] for row in rows], width)
+
+
+def _table(rows: Sequence[Sequence[int]], width: int) -> NDArray[np.int64]:
+    return np.array(rows, dtype=np.int64).reshape(-1, width)
+
+
+def _ticks(at: datetime | None) -> int:
+    return NEVER if at is None else (at - EPOCH) // TICK
+
+
+def _time(ticks: int) -> datetime | None:
+    return None if ticks == NEVER else EPOCH + timedelta(microseconds=ticks)
+
+
+def _times(ticks: Iterable[int]) -> Iterator[datetime]:
+    return (EPOCH + timedelta(microseconds=each) for each in ticks)
+
+
+def _columns(graph: MatchGraph, strings: _Strings) -> Columns:
+    """Return all of a graph but its two counts, as numbers."""
+    needs = [
+        (strings(key), strings(each.text), each.matches, each.unmet, _ticks(each.last))
+        for key, each in graph.needs.items()
+    ]
+    came = [(key, slug) for key, slugs in graph.answers.items() for slug in slugs]
+    texts = [(key, graph.texts[key]) for key in graph.answers]
+    return {
+        "needs": _table(needs, 5),
+        "texts": strings.table(texts, 2),
+        "artifacts": strings.table(zip(graph.artifacts, strict=True), 1),
+        "capabilities": strings.table(graph.capabilities, 2),
+        "came": strings.table(came, 2),
+        **_outcome_columns("artifact", graph.artifacts.values(), strings),
+        **_outcome_columns("capability", graph.capabilities.values(), strings),
+        **_outcome_columns("edge", [graph.edges[each] for each in came], strings),
+        **_shown_columns(graph.edges, set(came), strings),
+        **_ledger_columns(graph, strings),
+    }
+
+
+def _outcome_columns(
+    name: str, given: Iterable[Outcomes], strings: _Strings
+) -> Columns:
+    outcomes = [*given]
+    counts = [
+        (row, strings(outcome), times)
+        for row, each in enumerate(outcomes)
+        for outcome, times in each.counts.items()
+    ]
+    weights = [(each.worked, each.failed, each.exposure) for each in outcomes]
+    return {
+        f"{name}-counts": _table(counts, 3),
+        f"{name}-weights": np.array(weights, dtype=np.float64).reshape(-1, 3),
+        f"{name}-last": np.array([_ticks(e.last) for e in outcomes], dtype=np.int64),
+    }
+
+
+def _shown_columns(
+    edges: Edges, came: set[tuple[str, str]], strings: _Strings
+) -> Columns:
+    old, left = edges.columns, edges.left()
+    kept = old.edges[left]
+    used = np.unique(kept[:, :2])
+    numbers = np.zeros(len(old.strings), dtype=np.int32)
+    numbers[used] = [strings(old.strings[each]) for each in used.tolist()]
+    kept[:, :2] = numbers[kept[:, :2]]
+    made = [(pair, each) for pair, each in edges.made.items() if pair not in came]
+    new = [(strings(n), strings(a), e.counts["shown"]) for (n, a), e in made]
+    shown = np.concatenate([kept, _table(new, 3).astype(np.int32)])
+    seen = np.array([each.exposure for _, each in made], dtype=np.float64)
+    order = np.lexsort((shown[:, 1], shown[:, 0]))
+    exposure = np.concatenate([old.exposure[left], seen])
+    return {"shown": shown[order], "exposure": exposure[order]}
+
+
+def _ledger_columns(graph: MatchGraph, strings: _Strings) -> Columns:
+    ledger = graph.ledger
+    asked = [
+        (strings(source), strings(each.match), strings(each.key), _ticks(each.at))
+        for source, each in ledger.asked.items()
+    ]
+    hits = [
+        (*map(strings, each[:3]), NONE if each.position is None else each.position)
+        for match in ledger.hits.values()
+        for each in match
+    ]
+    said = [_ticks(at) for times in ledger.said.values() for at in times]
+    return {
+        "asked": _table(asked, 4),
+        "matches": strings.table(zip(ledger.hits, strict=True), 1),
+        "match-ends": _ends(ledger.hits.values()),
+        "hits": _table(hits, 4),
+        "seen": strings.table(zip(ledger.seen, strict=True), 1),
+        "settled": strings.table(zip(ledger.settled, strict=True), 1),
+        "ignored": strings.table(zip(ledger.ignored, strict=True), 1),
+        "told": strings.table(ledger.told, 3),
+        "said": strings.table(ledger.said, 4),
+        "said-ends": _ends(ledger.said.values()),
+        "said-times": np.array(said, dtype=np.int64),
+    }
+
+
+def _ends(parts: Iterable[Sequence[Any]]) -> NDArray[np.int64]:
+    """Return where each part begins and ends when all stand in a row."""
+    return np.cumsum([0, *map(len, parts)], dtype=np.int64)
+
+
+def _graph(columns: Columns, strings: list[str]) -> MatchGraph:
+    """Return the graph that `_columns` took apart."""
+    graph = MatchGraph()
+    read = _Reader(columns, [*strings, None])
+    for number, text, matches, unmet, last in columns["needs"].tolist():
+        node = NeedNode(strings[text], matches, unmet, _time(last))
+        graph.needs[strings[number]] = node
+    graph.texts.update(read.rows("texts"))
+    came = [*read.rows("came")]
+    for need, slug in came:
+        graph.answers[need].add(slug)
+        graph.tried[slug].add(need)
+    artifacts, capabilities = read.one("artifacts"), read.rows("capabilities")
+    graph.artifacts.update(zip(artifacts, read.outcomes("artifact"), strict=True))
+    became = read.outcomes("capability")
+    graph.capabilities.update(zip(capabilities, became, strict=True))
+    graph.edges = Edges(ShownEdges(strings, columns["shown"], columns["exposure"]))
+    graph.edges.made.update(zip(came, read.outcomes("edge"), strict=True))
+    _fill_ledger(graph, read)
+    return graph
+
+
+class _Reader:
+    """Columns, their numbers as the strings they stand for."""
+
+    def __init__(self, columns: Columns, strings: Sequence[Any]) -> None:
+        self.columns = columns
+        self.string = strings.__getitem__  # the last stands for NONE
+
+    def one(self, name: str) -> Iterator[str]:
+        """Return the strings of a column."""
+        return map(self.string, self.columns[name].ravel().tolist())
+
+    def rows(self, name: str, width: int | None = None) -> Iterator[Any]:
+        """Return the rows of the first `width` columns, all unless told."""
+        table = self.columns[name][:, :width]
+        return zip(*(map(self.string, each.tolist()) for each in table.T), strict=True)
+
+    def parts(self, name: str, of: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        """Return `of` in the parts that `_ends` tells of."""
+        return (of[a:b] for a, b in pairwise(self.columns[name].tolist()))
+
+    def outcomes(self, name: str) -> list[Outcomes]:
+        """Return what `_outcome_columns` took apart."""
+        lasts = map(_time, self.columns[f"{name}-last"].tolist())
+        weights = self.columns[f"{name}-weights"].tolist()
+        made = [
+            Outcomes(Counter(), worked, failed, exposure, last)
+            for (worked, failed, exposure), last in zip(weights, lasts, strict=True)
+        ]
+        for row, outcome, times in self.columns[f"{name}-counts"].tolist():
+            made[row].counts[self.string(outcome)] = times
+        return made
+
+
+def _fill_ledger(graph: MatchGraph, read: _Reader) -> None:
+    columns, ledger = read.columns, graph.ledger
+    ats = _times(columns["asked"][:, 3].tolist())
+    for (source, match, key), at in zip(read.rows("asked", 3), ats, strict=True):
+        ledger.asked[source] = Asked(match, key, at)
+    places = [None if e == NONE else e for e in columns["hits"][:, 3].tolist()]
+    rows = zip(read.rows("hits", 3), places, strict=True)
+    hits = [Hit(slug, part, outcome, at) for (slug, part, outcome), at in rows]
+    of_matches = map(list, read.parts("match-ends", hits))
+    ledger.hits.update(zip(read.one("matches"), of_matches, strict=True))
+    ledger.seen.update(read.one("seen"))
+    ledger.settled.update(read.one("settled"))
+    ledger.ignored.update(read.one("ignored"))
+    ledger.told.update(read.rows("told"))
+    times = [*_times(columns["said-times"].tolist())]
+    said = map(deque[datetime], read.parts("said-ends", times))
+    ledger.said.update(zip(read.rows("said"), said, strict=True))
