@@ -34,6 +34,14 @@ class Entry(NamedTuple):
     unread: tuple[str, ...]
 
 
+class Examined(NamedTuple):
+    """A record's artifact, None if it has faults, and its fields that nobody reads."""
+
+    artifact: Artifact | None
+    unread: tuple[str, ...]
+    faults: list[str]
+
+
 def read(paths: Sequence[Path]) -> Catalog:
     """Return the catalogue of files and folders of `*.jsonl`.
 
@@ -60,16 +68,16 @@ def parse(paths: Sequence[Path]) -> tuple[list[Entry], list[str]]:
             if not line.strip():
                 continue
             place = Place(path, number)
-            entry, problems = _entry(line, place)
+            artifact, unread, problems = examine(line)
             faults += [f"{place}: {problem}" for problem in problems]
-            if entry is None:
+            if artifact is None:
                 continue
-            slug = entry.artifact.slug
+            slug = artifact.slug
             if slug in first:
                 faults.append(f"{place}: slug: {slug!r} is already at {first[slug]}")
             else:
                 first[slug] = place
-                entries.append(entry)
+                entries.append(Entry(artifact, place, unread))
     if not entries and not faults:
         faults.append(f"{', '.join(map(str, paths))}: holds no artifact")
     return entries, faults
@@ -88,24 +96,25 @@ def _files(paths: Sequence[Path], faults: list[str]) -> Iterator[Path]:
             faults.append(f"{path}: no such file or folder")
 
 
-def _entry(line: bytes, place: Place) -> tuple[Entry | None, list[str]]:
+def examine(line: bytes) -> Examined:
+    """Return what one record holds, and all its faults: `field: what is wrong`."""
     if len(line) > MAX_LINE_BYTES:
         size = f"{len(line):,} bytes, more than {MAX_LINE_BYTES:,}"
-        return None, [f"line: is {size}; one artifact a line"]
+        return Examined(None, (), [f"line: is {size}; one artifact a line"])
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as error:
-        return None, [f"line: is not UTF-8 at byte {error.start + 1}"]
+        fault = f"line: is not UTF-8 at byte {error.start + 1}"
+        return Examined(None, (), [fault])
     try:
         artifact = Artifact.model_validate_json(line, strict=True)
     except ValidationError as error:
-        return None, _problems(error)
+        return Examined(None, (), _problems(error))
     repeated = _repeated([each.id for each in artifact.capabilities if each.id])
     if repeated:
-        return None, [
-            f"capabilities: the id {each!r} is given twice" for each in repeated
-        ]
-    return Entry(artifact, place, _unread(json.loads(line))), []
+        faults = [f"capabilities: the id {each!r} is given twice" for each in repeated]
+        return Examined(None, (), faults)
+    return Examined(artifact, _unread(json.loads(line)), [])
 
 
 _PROBLEMS = {

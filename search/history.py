@@ -106,6 +106,16 @@ class History:
                 self._next_look = time.monotonic() + LOOK_EVERY_S
             return self._graph
 
+    def logged(self) -> int:
+        """Return how many events were ever logged, as of a second ago."""
+        self.graph()
+        return self._seq
+
+    def state(self) -> str:
+        """Return what differs as soon as the graph counts or forgets another event."""
+        self.graph()
+        return f"{self._forgettings}.{self._seq}"
+
     def outcomes(self, slug: str) -> Outcomes:
         """Return what came of an artifact; all counts are 0 where nothing did."""
         return self.graph().artifacts.get(slug) or Outcomes()

@@ -1,12 +1,17 @@
 """What commands, API and pages ask of the engine alike, answered as JSON."""
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
 
+from index.artifact import Artifact
 from index.errors import ComparisonError
+from index.review import review
+from index.source import examine
 from search.alternatives import Replacer
 from search.comparison import Comparer
-from search.engine import Engine
+from search.engine import Answer, Engine
 from search.graph import MatchGraph, Outcomes
+from search.listing import Listing, Place, Sort
 from search.need import Need
 from search.rank import Rank
 from web import payload
@@ -67,3 +72,52 @@ def replaced(
     known = standing(engine, graph)
     slugs = engine.catalog.slugs
     return payload.alternatives(found, slugs, known, engine.generation.id)
+
+
+SPARE = 3
+"""Alternatives given with each artifact that a need is resolved to."""
+
+
+def resolved(
+    engine: Engine, graph: MatchGraph, found: Answer, match: str | None
+) -> payload.JSON:
+    """Return what the need of `found` comes down to, each with what else would do.
+
+    `match` is the id it was logged under, None if it was not.
+    """
+    replacer = Replacer(engine)
+    asked = Need.read(found.need.text, found.need.types, found.need.modes)
+    others = [
+        replacer.instead_of(hit.artifact.slug, graph, asked, SPARE)
+        for hit in found.hits
+    ]
+    now = datetime.now(UTC)
+    return payload.resolved(found, others, standing(engine, graph), match, now)
+
+
+def listed(
+    listing: Listing,
+    engine: Engine,
+    graph: MatchGraph,
+    sort: Sort,
+    types: Collection[str],
+    limit: int,
+    after: Place | None,
+) -> payload.JSON:
+    """Return the page of all artifacts that follows the place `after`."""
+    page = listing.page(engine, graph, today(), sort, types, limit, after)
+    known = standing(engine, graph)
+    return payload.listing(page, sort, known, engine.generation.id)
+
+
+def thin(artifact: Artifact, unread: Iterable[str]) -> list[str]:
+    """Return all that is thin about a record, as `field: what is thin`."""
+    stray = [f"{field}: is not a field of the format" for field in unread]
+    return [*stray, *review(artifact, today())]
+
+
+def validated(record: bytes) -> payload.JSON:
+    """Return the faults and warnings of one artifact, as for a line of a catalogue."""
+    artifact, unread, faults = examine(record)
+    warnings = [] if artifact is None else thin(artifact, unread)
+    return {"errors": faults, "warnings": warnings}

@@ -1,9 +1,12 @@
 """Types of the engine as the JSON of the API: the one module that knows both."""
 
+import json
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +23,7 @@ from search.explanation import Explanation
 from search.graph import SHARED, MatchGraph, Outcomes, need_key
 from search.highlight import highlights
 from search.learning import Learned
+from search.listing import Page, Place, Sort
 from search.need import Need
 from search.rank import Component, Rank
 from search.suggestion import Suggestion
@@ -409,6 +413,73 @@ def alternatives(
         ],
         "generation": generation,
     }
+
+
+def resolved(
+    found: Answer,
+    others: Sequence[Alternatives],
+    standing: Standing,
+    match: str | None,
+    at: datetime,
+) -> JSON:
+    """Return what a need comes down to; `others` are the alternatives to each hit."""
+    return {
+        "intent": found.need.text,
+        "resolved": [
+            {
+                "artifact": summary(hit.artifact, standing(hit.artifact.slug)),
+                "capability": {
+                    "id": hit.matches[0].capability.id,
+                    "name": hit.matches[0].capability.name,
+                    "description": hit.matches[0].capability.description,
+                },
+                "whyThisMatches": " ".join(why(hit)),
+                "alternatives": [
+                    {
+                        "slug": each.artifact.slug,
+                        "name": each.artifact.name,
+                        "whyAlternative": " ".join(why_listed(each, hit.artifact)),
+                    }
+                    for each in instead.found
+                ],
+                "matchConfidence": hit.confidence,
+            }
+            for hit, instead in zip(found.hits, others, strict=True)
+        ],
+        "resolveId": match,
+        "resolvedAt": at.isoformat(timespec="milliseconds"),
+        "generation": found.generation,
+    }
+
+
+def listing(page: Page, sort: Sort, standing: Standing, generation: str) -> JSON:
+    """Return a page of all artifacts; `nextCursor` is null at the end."""
+    return {
+        "artifacts": [summary(each, standing(each.slug)) for each in page.artifacts],
+        "nextCursor": cursor(sort, page.last) if page.last else None,
+        "generation": generation,
+    }
+
+
+def cursor(sort: Sort, place: Place) -> str:
+    """Return a place in an order as a word that means nothing to anybody else."""
+    content = json.dumps([sort, *place], separators=(",", ":"))
+    return urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+
+def place(cursor: str, sort: Sort) -> Place:
+    """Return the place that `cursor` made a word of; ValueError if it is of none."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        own, unknown, key, slug = json.loads(urlsafe_b64decode(padded))
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError("is none that nextCursor gave") from None
+    kind = str if sort == "name" else float
+    if own != sort:
+        raise ValueError(f"is of the sort {own!r}; begin again without it")
+    if not (type(unknown) is bool and type(key) is kind and type(slug) is str):
+        raise ValueError("is none that nextCursor gave")
+    return Place(unknown, key, slug)
 
 
 def stats(manifest: Manifest, graph: MatchGraph) -> JSON:
