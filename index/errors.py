@@ -11,6 +11,8 @@ EngineError
 ├── SettingError            a setting has a value that it cannot have
 ├── LearningError           the log holds too little to learn from
 ├── FeedbackError           an outcome of what was not shown, or a faulty line
+├── KeyNameError            an API key cannot have this name
+├── UnknownKeyError         no API key has this name, or none is the one that was sent
 ├── GenerationError         a generation cannot be used
 │   ├── NoGenerationError       nothing is built yet, or none has this id
 │   ├── DamagedError            a file differs from its checksum, is missing or is cut
@@ -66,6 +68,14 @@ class LearningError(EngineError):
 
 class FeedbackError(EngineError):
     """An outcome of a hit that was never shown, or past needs that have faults."""
+
+
+class KeyNameError(EngineError):
+    """An API key cannot have this name: another has it, or it is none."""
+
+
+class UnknownKeyError(EngineError):
+    """No API key has this name, or the key that was sent is none."""
 
 
 class GenerationError(EngineError):

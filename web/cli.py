@@ -23,7 +23,6 @@ from index.errors import CatalogError, EngineError, EventError, NoGenerationErro
 from index.events import GROUP
 from index.generation import Manifest, verify
 from index.home import Home
-from index.review import review
 from index.source import parse
 from search import evaluation, learning
 from search.constraint import MODES
@@ -35,6 +34,7 @@ from search.need import Need
 from web import asking, payload, progress, terminal
 from web import markdown as as_markdown
 from web.errors import status
+from web.keys import Keys
 from web.settings import (
     Settings,
     build_generation,
@@ -431,6 +431,41 @@ def learn(settings: Settings, *, as_json: bool) -> None:
 
 
 @main.group()
+def keys() -> None:
+    """Work with API keys: who has one may ask more often."""
+
+
+@keys.command()
+@click.argument("name")
+@common
+def add(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Make a key for NAME, and show it this once."""
+    key = Keys(settings.home).add(name)
+    lines = [key, "It is shown this once; send it as Authorization: Bearer ..."]
+    show_result({"name": name, "key": key}, lines, as_json=as_json)
+
+
+@keys.command(name="list")
+@common
+def list_keys(settings: Settings, *, as_json: bool) -> None:
+    """List the keys by name, and when each was made."""
+    known = Keys(settings.home).all()
+    content = [{"name": each.name, "created": each.created} for each in known]
+    lines = [f"{each.name}  {each.created}" for each in known] or ["There are no keys."]
+    show_result(content, lines, as_json=as_json)
+
+
+@keys.command()
+@click.argument("name")
+@common
+def revoke(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Remove the key of NAME; a running server refuses it at once."""
+    Keys(settings.home).revoke(name)
+    line = f"the key {name} is revoked"
+    show_result({"name": name, "revoked": True}, [line], as_json=as_json)
+
+
+@main.group()
 def catalog() -> None:
     """Work with catalogue files."""
 
@@ -441,12 +476,11 @@ def catalog() -> None:
 def validate(settings: Settings, path: Path, *, as_json: bool) -> None:
     """List all faults of a catalogue, exit 1 if there are any; and what is thin."""
     entries, faults = parse([path])
-    today = datetime.now(UTC).date()
-    warnings = []
-    for entry in entries:
-        unread = (f"{field}: is not a field of the format" for field in entry.unread)
-        thin = (*unread, *review(entry.artifact, today))
-        warnings += [f"{entry.place}: {each}" for each in thin]
+    warnings = [
+        f"{entry.place}: {each}"
+        for entry in entries
+        for each in asking.thin(entry.artifact, entry.unread)
+    ]
     verdict = (
         f"{len(entries)} artifacts, {len(faults)} faults, {len(warnings)} warnings"
     )

@@ -23,6 +23,8 @@ STATUSES: dict[type[errors.EngineError], Status] = {
     errors.SettingError: Status(2, 500, "A setting is wrong"),
     errors.LearningError: Status(1, 422, "There is too little to learn from"),
     errors.FeedbackError: Status(2, 422, "The outcome is refused"),
+    errors.KeyNameError: Status(2, 422, "The key is refused"),
+    errors.UnknownKeyError: Status(1, 401, "There is no such key"),
     errors.EncoderError: Status(1, 503, "The encoder is not available"),
     errors.NoGenerationError: Status(1, 503, "There is no such generation"),
     errors.DamagedError: Status(1, 503, "The generation is damaged"),
