@@ -57,13 +57,19 @@ def test_every_module_is_on_the_map() -> None:
 def test_every_command_and_setting_is_in_the_readme() -> None:
     for command in commands(main):
         assert f"instead {command}" in README
-    for setting in (
-        "INSTEAD_HOME",
-        "INSTEAD_ENCODER",
-        "INSTEAD_EVENTS",
-        "INSTEAD_EXPLORE",
-    ):
-        assert setting in README
+    code = (ROOT / "web" / "settings.py").read_text(encoding="utf-8")
+    settings = set(re.findall(r"INSTEAD_[A-Z_]+", code))
+    assert len(settings) > 4
+    for setting in settings:
+        assert f"`{setting}`" in README
+
+
+def test_the_shell_imports_nothing_of_the_server() -> None:
+    code = "import sys, web.cli; print(*sys.modules)"
+    run = [sys.executable, "-c", code]
+    loaded = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True)
+    heavy = {"flask", "werkzeug", "flask_compress", "prometheus_client", "gunicorn"}
+    assert not heavy & set(loaded.stdout.split())
 
 
 def test_every_dependency_has_its_reason_on_the_map() -> None:

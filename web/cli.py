@@ -335,7 +335,7 @@ def alternatives(
 @common
 def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     """Serve web pages and the JSON API until interrupted."""
-    from web import server
+    from web import access, server
     from web.app import create_app
     from web.current import CurrentEngine
 
@@ -345,11 +345,12 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
     sys.stdout.flush()
+    access.show()
 
     def app() -> Any:
         history = open_history(settings)
         atexit.register(history.close)
-        return create_app(CurrentEngine(settings, history), history)
+        return create_app(CurrentEngine(settings, history), history, settings, host)
 
     server.run(app, host, port)
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from ipaddress import ip_address
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -20,6 +22,9 @@ from index.model import find
 from index.source import read
 from search.engine import Engine
 from search.history import History
+
+RATE, KEYED_RATE = 60, 300
+"""Requests a minute of one caller, without and with a key, where others reach us."""
 
 VECTORS = "past-needs-"
 """How the files begin that keep the vectors of past needs, by encoder."""
@@ -36,6 +41,11 @@ class Settings:
     hub with its revision, or None for the default model. `events` is the SQLAlchemy
     URL of the event log, None for the SQLite file in the home. `explore` is the share
     of needs, in [0, 1], whose tenth hit is one from further down.
+
+    `rate` and `keyed_rate` are how many requests a minute each caller may make without
+    and with a key, 0 for any number, None for any number on a loopback address and
+    the defaults elsewhere. `origins` are those whose pages may ask, `proxies` how many
+    stand before the server and say who asks.
     """
 
     home: Path
@@ -43,6 +53,10 @@ class Settings:
     find: Callable[[str | None], Encoder] = find
     events: str | None = None
     explore: float = 0.0
+    rate: int | None = None
+    keyed_rate: int | None = None
+    origins: tuple[str, ...] = ()
+    proxies: int = 0
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -56,7 +70,32 @@ class Settings:
             environ.get("INSTEAD_ENCODER") or None,
             events=environ.get("INSTEAD_EVENTS") or None,
             explore=_share("INSTEAD_EXPLORE", environ.get("INSTEAD_EXPLORE") or "0"),
+            rate=_count("INSTEAD_RATE", environ.get("INSTEAD_RATE")),
+            keyed_rate=_count("INSTEAD_KEYED_RATE", environ.get("INSTEAD_KEYED_RATE")),
+            origins=_origins("INSTEAD_ORIGINS", environ.get("INSTEAD_ORIGINS") or ""),
+            proxies=_count("INSTEAD_PROXIES", environ.get("INSTEAD_PROXIES")) or 0,
         )
+
+    def rates(self, host: str) -> tuple[int, int]:
+        """Return the requests a minute without and with a key, 0 for any number.
+
+        `host` is the address that is served on.
+        """
+        default = (0, 0) if loopback(host) else (RATE, KEYED_RATE)
+        given = (self.rate, self.keyed_rate)
+        rate, keyed = (
+            most if own is None else own
+            for own, most in zip(given, default, strict=True)
+        )
+        return rate, keyed
+
+
+def loopback(host: str) -> bool:
+    """Tell whether nobody but this machine can reach the address `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _share(name: str, text: str) -> float:
@@ -67,6 +106,23 @@ def _share(name: str, text: str) -> float:
     if not 0 <= share <= 1:
         raise SettingError(f"{name} should be a number from 0 to 1, not {text!r}")
     return share
+
+
+def _count(name: str, text: str | None) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise SettingError(f"{name} should be a whole number from 0 on, not {text!r}")
+    return int(text)
+
+
+def _origins(name: str, text: str) -> tuple[str, ...]:
+    origins = tuple(each.rstrip("/") for each in re.split(r"[,\s]+", text) if each)
+    for each in origins:
+        if not re.fullmatch(r"https?://[^/\s*]+", each):
+            message = f"{name} should be origins such as https://example.org"
+            raise SettingError(f"{message}, with commas between them, not {each!r}")
+    return origins
 
 
 def shipped_catalogue() -> Path:

@@ -41,6 +41,7 @@ PAGES = (
     "/graph",
     "/quality",
     "/about/rank",
+    "/docs",
     "/artifact/nobody",
 )
 

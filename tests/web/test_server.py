@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from click.testing import Result
@@ -35,12 +36,16 @@ def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -
         port = free.getsockname()[1]
     code = SERVE.format(tests=str(Path.cwd()), home=str(built.path), port=port)
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    assert process.stdout is not None
+    assert process.stdout is not None and process.stderr is not None
     try:
         assert process.stdout.readline() == f"Serving on http://127.0.0.1:{port}\n"
-        url = f"http://127.0.0.1:{port}/api/v1/search?q=grounded+captioning"
+        api = f"http://127.0.0.1:{port}/api/v1"
+        url = f"{api}/search?q=grounded+captioning"
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -57,11 +62,23 @@ def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -
                 time.sleep(0.1)
         urllib.request.urlopen(url, timeout=5).close()  # which folds the one before
         assert not [*built.path.glob("graph-*")]
+        long = quote("captions " + "\N{GRINNING FACE}" * 491)
+        with urllib.request.urlopen(f"{api}/search?q={long}", timeout=5) as response:
+            assert response.status == 200
+        with socket.create_connection(("127.0.0.1", port)) as faulty:
+            faulty.sendall(b"GET /x HTTP/1.1\r\nBad Header: x\r\n\r\n")
+            assert faulty.recv(12) == b"HTTP/1.1 400"
     finally:
         process.terminate()
         assert process.wait(timeout=20) == 0
         process.stdout.close()
+        with process.stderr as written:
+            whole = written.readlines()
     assert [*built.path.glob("graph-*.checkpoint")]
+    lines = [json.loads(each) for each in whole if each.startswith("{")]
+    assert not [each for each in whole if "127.0.0.1" in each]
+    told = [(each["path"], each["status"]) for each in lines]
+    assert told == [("/api/v1/search", 200)] * 3
 
 
 def test_an_address_that_is_taken_is_one_clear_line(
