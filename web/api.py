@@ -17,7 +17,6 @@ from search.listing import Listing, Place, Sort
 from search.need import MAX_LENGTH, MIN_LENGTH, Need
 from web import asking, given, payload, schema
 from web.etag import conditional
-from web.given import validated as validated  # pages check what they are given, too
 from web.openapi import describes
 
 

@@ -1,6 +1,5 @@
 """The command line: `instead`."""
 
-import atexit
 import errno
 import json
 import logging
@@ -347,12 +346,13 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     sys.stdout.flush()
     access.show()
 
-    def app() -> Any:
-        history = open_history(settings)
-        atexit.register(history.close)
-        return create_app(CurrentEngine(settings, history), history, settings, host)
+    with ExitStack() as stack:
 
-    server.run(app, host, port)
+        def app() -> Any:
+            history = stack.enter_context(closing(open_history(settings)))
+            return create_app(CurrentEngine(settings, history), history, settings, host)
+
+        server.run(app, host, port, stack.close)
 
 
 @main.group()

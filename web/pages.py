@@ -17,6 +17,7 @@ from search.engine import Engine
 from search.history import History
 from search.rank import VERSION, WEIGHTS
 from web import api, asking, markdown, payload
+from web.given import validated
 
 EXAMPLES = (
     "grounded captioning on edge device",
@@ -185,7 +186,7 @@ def _of_artifacts(pages: Blueprint, engine: Engines, history: History) -> None:
     @pages.get("/artifact/<slug>/alternatives.md", endpoint="alternatives_twin")
     def alternatives(slug: str) -> Page:
         """Show what to use instead of one artifact."""
-        asked = api.validated(api.Replacing, request.args.to_dict())
+        asked = validated(api.Replacing, request.args.to_dict())
         found = asking.replaced(
             engine(), history.graph(), slug, asked.q, asked.limit, family=asked.family
         )
@@ -201,7 +202,7 @@ def _of_artifacts(pages: Blueprint, engine: Engines, history: History) -> None:
     def feedback() -> Any:
         """Take what came of a hit from a page's form, and go back to the artifact."""
         api.own_pages_only()
-        told = api.validated(api.Feedback, request.form.to_dict())
+        told = validated(api.Feedback, request.form.to_dict())
         history.told(told.match_id, told.slug, told.outcome, told.comment)
         address = url_for("pages.artifact", slug=told.slug, thanks=told.outcome)
         return redirect(address, code=303)

@@ -1,6 +1,7 @@
 """The server that runs the application until it is told to stop."""
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -26,14 +27,32 @@ def claim(host: str, port: int) -> None:
         raise OSError(error.errno, message, f"{host}:{port}") from error
 
 
-def run(make: Callable[[], Flask], host: str, port: int) -> None:
-    """Serve on `host` and `port`: gunicorn, or waitress where a process cannot fork."""
+def run(
+    make: Callable[[], Flask], host: str, port: int, close: Callable[[], None]
+) -> None:
+    """Serve on `host` and `port`: gunicorn, or waitress where a process cannot fork.
+
+    `make` and `close` are called where the requests are answered, at both ends.
+    """
     if sys.platform == "win32":
         from waitress import serve
 
         serve(make(), host=host, port=port, threads=THREADS)
         return
     from gunicorn.app.base import BaseApplication
+
+    def ended(_: Any, worker: Any) -> None:
+        """End a worker that has served, once all is written.
+
+        ONNX Runtime starts threads when it is imported, which a fork does not have: to
+        let them go when the interpreter ends would end it by SIGABRT.
+        """
+        if worker.booted:
+            close()
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         def load_config(self) -> None:
@@ -48,6 +67,7 @@ def run(make: Callable[[], Flask], host: str, port: int) -> None:
                 "limit_request_line": MAX_ADDRESS,
                 "control_socket_disable": True,
             }
+            options["worker_exit"] = ended
             for name, value in options.items():
                 if name in self.cfg.settings:  # older versions have no control socket
                     self.cfg.set(name, value)

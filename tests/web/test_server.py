@@ -75,6 +75,7 @@ def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -
         with process.stderr as written:
             whole = written.readlines()
     assert [*built.path.glob("graph-*.checkpoint")]
+    assert not [each for each in whole if "SIGABRT" in each]
     lines = [json.loads(each) for each in whole if each.startswith("{")]
     assert not [each for each in whole if "127.0.0.1" in each]
     told = [(each["path"], each["status"]) for each in lines]
