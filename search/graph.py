@@ -6,12 +6,14 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.events import MatchEvent
+from index.keyword import analyse
 
 BURST = timedelta(seconds=10)
 """Needs of one source, each the beginning of the next, are one need being typed."""
@@ -427,11 +429,29 @@ class MatchGraph:
     def unmet(self, limit: int = 20) -> list[NeedNode]:
         """Return the needs that nothing answered, the most asked first.
 
-        Only those that enough distinct matches share: what one person typed is nobody
-        else's business.
+        Those with the same terms, in whatever order and form, are one. Only what
+        enough distinct matches share is told, for what one person typed is nobody
+        else's business: where no wording is shared enough, the terms stand for it.
         """
-        shared = (each for each in self.needs.values() if each.unmet >= SHARED)
-        return sorted(shared, key=lambda each: (-each.unmet, each.text))[:limit]
+        alike: defaultdict[tuple[str, ...], list[NeedNode]] = defaultdict(list)
+        for key, node in self.needs.items():
+            if node.unmet > 0:
+                alike[_terms(key)].append(node)
+        found = []
+        for terms, nodes in alike.items():
+            most = max(nodes, key=lambda each: (each.unmet, each.text))
+            unmet = sum(each.unmet for each in nodes)
+            if unmet >= SHARED:
+                text = most.text if most.unmet >= SHARED else " ".join(terms)
+                matches = sum(each.matches for each in nodes)
+                found.append(NeedNode(text, matches, unmet, most.last))
+        return sorted(found, key=lambda each: (-each.unmet, each.text))[:limit]
+
+
+@lru_cache(maxsize=10_000)
+def _terms(key: str) -> tuple[str, ...]:
+    """Return the terms of a need in one order; itself if it has none."""
+    return tuple(sorted({*analyse(key)})) or (key,)
 
 
 def need_key(text: str) -> str:

@@ -193,3 +193,23 @@ def test_needs_that_two_were_right_for_are_shared() -> None:
     assert graph.head_to_head("a", "b") == (1, 1, 3)
     assert graph.head_to_head("b", "a") == (1, 1, 3)
     assert graph.head_to_head("a", "nobody") == (0, 0, 0)
+
+
+def test_unmet_needs_of_the_same_terms_are_one() -> None:
+    def asked(number: int, need: str) -> MatchEvent:
+        match = f"{need}{number}"
+        return event("unmet", number * 3600, need=need, match=match)
+
+    wordings = ("train tickets to Vienna", "a ticket for the Vienna train")
+    graph = MatchGraph(
+        [
+            *(asked(number, wordings[0]) for number in range(SHARED - 1)),
+            asked(9, wordings[1]),
+            asked(10, "something private"),
+        ]
+    )
+    (node,) = graph.unmet()
+    assert (node.text, node.unmet) == ("ticket train vienna", SHARED)
+    graph.fold(asked(11, wordings[0]))
+    (node,) = graph.unmet()
+    assert (node.text, node.unmet) == (wordings[0], SHARED + 1)
