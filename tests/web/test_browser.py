@@ -84,7 +84,8 @@ def page(browser: "Browser", address: str) -> Iterator["Page"]:
 
 def search(page: "Page", need: str = NEED) -> None:
     page.get_by_role("searchbox").fill(need)
-    page.get_by_role("button", name="Search").click()
+    with page.expect_navigation():  # not what the script shows until then
+        page.get_by_role("button", name="Search").click()
     expect(page.locator(".hits > li").first).to_be_visible()
 
 

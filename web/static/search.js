@@ -30,13 +30,16 @@
     timer = setTimeout(answer, 300);
   });
 
-  // Only two can be compared: the first one chosen gives way to a third.
+  // Only two can be compared: the first one chosen gives way to a third. One that was
+  // chosen before this script ran counts as the first.
   let chosen = [];
   document.addEventListener("change", (event) => {
     const box = event.target;
     if (box.name !== "slug" || box.type !== "checkbox") return;
-    chosen = chosen.filter((each) => each !== box && each.isConnected && each.checked);
-    if (box.checked) chosen.push(box);
-    if (chosen.length > 2) chosen.shift().checked = false;
+    const others = [...document.querySelectorAll("input[name=slug]:checked")]
+      .filter((each) => each !== box)
+      .sort((a, b) => chosen.indexOf(a) - chosen.indexOf(b));
+    chosen = box.checked ? [...others, box] : others;
+    while (chosen.length > 2) chosen.shift().checked = false;
   });
 })();
