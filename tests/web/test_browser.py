@@ -142,7 +142,8 @@ def test_everything_is_reached_by_keyboard(page: "Page") -> None:
         page.keyboard.press("Tab")
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type(NEED)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(page.locator(".hits > li").first).to_be_visible()
     reached = set()
     for _ in range(60):
