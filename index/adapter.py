@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.encoder import Vectors
-
 FILE = "adapter.npy"
 
 
@@ -19,13 +17,8 @@ class Adapter:
 
     def __call__(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the unit vector of `vector` plus its product with the matrix."""
-        moved: NDArray[np.float32] = self.all(vector.reshape(1, -1))[0]
-        return moved
-
-    def all(self, vectors: Vectors) -> Vectors:
-        """Return each of `vectors` corrected, one a row."""
-        moved: Vectors = vectors + vectors @ self.matrix
-        moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+        moved: NDArray[np.float32] = vector + vector @ self.matrix
+        moved /= np.linalg.norm(moved)
         return moved
 
     def write(self, folder: Path) -> None:

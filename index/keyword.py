@@ -59,7 +59,7 @@ class TermFilter(Filter):
     """
 
     # The two signatures that Whoosh itself gives this method exclude each other.
-    def __call__(  # type: ignore[override]
+    def __call__(  # type: ignore[override]  # for that reason
         self, tokens: Iterable[Token]
     ) -> Iterator[Token]:
         """Yield each token as its terms, all at the token's own position."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from index.artifact import Artifact, Capability
 from index.hits import Scores, rank
-from search.alignment import Aligner, Alignment
+from search.alignment import Alignment
 from search.constraint import Checked
 from search.engine import Engine
 from search.graph import MatchGraph
@@ -70,7 +70,7 @@ class Replacer:
         self._ranker = engine.ranker
         self._catalog = engine.catalog
         self._generation = engine.generation
-        self._aligner = Aligner(engine.generation)
+        self._aligner = engine.aligner
 
     def instead_of(
         self,

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from index.artifact import Artifact, Capability
 from index.claims import figures, sentences, stated
 from index.keyword import analyse
-from search.alignment import Aligner
 from search.constraint import Checked
 from search.engine import Engine
 from search.graph import HeadToHead, MatchGraph, Outcomes
@@ -189,7 +188,7 @@ class Comparer:
         """Compare what `engine` knows; nothing but a need is encoded."""
         self._engine = engine
         self._catalog = engine.catalog
-        self.aligner = Aligner(engine.generation)
+        self._aligner = engine.aligner
 
     def compare(
         self, a: str, b: str, graph: MatchGraph, today: date, need: Need | None = None
@@ -209,7 +208,7 @@ class Comparer:
             self._side(place, graph, today, answered)
             for place, answered in zip(places, answers, strict=True)
         )
-        aligned = self.aligner.align(*places)
+        aligned = self._aligner.align(*places)
         capability = self._catalog.capability
         rows = tuple(_rows(one, other, today))
         meets = _meets(one, other)
@@ -258,12 +257,12 @@ class Comparer:
     def _answers(self, need: Need, places: list[int]) -> tuple[Answered, ...]:
         """Return how each answers `need`, scored among all that answer its topic."""
         ranker = self._engine.ranker
-        rows = [row for place in places for row in self.aligner.rows(place)]
+        rows = [row for place in places for row in self._aligner.rows(place)]
         bare = replace(need, constraints=(), types=frozenset(), anchors=())
         scores = ranker.scores(bare, rows) if need.said else dict.fromkeys(rows, 0.0)
         answers = []
         for place in places:
-            own = self.aligner.rows(place)
+            own = self._aligner.rows(place)
             best = max(own, key=lambda row: (scores[row], -row))
             found = scores[best] > 0 and ranker.is_near(bare, best)
             answers.append(

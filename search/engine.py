@@ -13,6 +13,7 @@ from index.encoder import NeedEncoder
 from index.generation import Generation
 from index.hits import Scores
 from index.keyword import analyse
+from search.alignment import Aligner
 from search.confidence import Calibration
 from search.constraint import Checked, Constraint
 from search.explanation import Explanation
@@ -113,6 +114,7 @@ class Engine:
         self.catalog = generation.catalog
         self.ranker = Ranker(generation, encoder)
         self._ranks: Ranks | None = None
+        self.aligner = Aligner(generation)
         calibration = calibration or Calibration.shipped()
         fitting = calibration.encoder == generation.manifest.encoder["digest"]
         self._calibration = calibration if fitting else None

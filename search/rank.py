@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -293,12 +293,6 @@ def combined(components: tuple[Component, ...]) -> Rank:
         100 * min(1.0, value + math.sqrt(above)),
         components,
     )
-
-
-def reweighed(rank: Rank, weights: dict[str, float]) -> Rank:
-    """Return `rank` under other weights."""
-    parts = (replace(each, weight=weights[each.name]) for each in rank.components)
-    return combined(tuple(parts))
 
 
 class Weightings(NamedTuple):

@@ -27,7 +27,6 @@ def test_a_corrected_need_is_a_unit_vector_and_zeros_change_nothing() -> None:
     assert moved[0] > need[0]
     same = Adapter(np.zeros((2, 2), dtype=np.float32))
     assert np.allclose(same(need), need)
-    assert np.allclose(turning(2).all(np.stack([need, need]))[1], moved)
 
 
 def test_an_adapter_is_stored_in_a_generation_of_its_own(built: Home) -> None:

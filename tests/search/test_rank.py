@@ -11,7 +11,7 @@ from index.builder import build
 from index.generation import Generation
 from index.home import Home
 from search.graph import Outcomes
-from search.rank import WEIGHTS, Component, Rank, Ranks, ahead, combined, reweighed
+from search.rank import WEIGHTS, Component, Rank, Ranks, ahead, combined
 from tests.conftest import HashingEncoder, to_catalog
 
 TODAY = date(2026, 11, 21)
@@ -82,9 +82,10 @@ def test_ahead_in_all_components_is_ahead_however_they_are_weighed() -> None:
     assert ahead(rank(0.5, *[None] * 4), rank(None, 0.5, *[None] * 3)) is None
 
 
-def test_other_weights_make_another_rank() -> None:
-    weights = dict.fromkeys(WEIGHTS, 0.0) | {"quality": 1.0}
-    assert reweighed(rank(0.1, 0.8, 0.2, 0.3, 0.4), weights).value == pytest.approx(80)
+def test_weights_decide_how_much_each_component_adds() -> None:
+    values = (0.1, 0.8, 0.2, 0.3, 0.4)
+    weighed = sum(w * v for w, v in zip(WEIGHTS.values(), values, strict=True))
+    assert rank(*values).value == pytest.approx(100 * weighed)
 
 
 ARTIFACT: dict[str, Any] = {
