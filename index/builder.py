@@ -62,7 +62,7 @@ def build(
         with home.locked():
             id_, folder = home.stage()
             try:
-                counts = _write(catalog, encoder, home, folder, progress)
+                counts, form = _write(catalog, encoder, home, folder, progress)
                 learned = _keep_adapter(encoder, home, folder)
                 manifest = seal(
                     folder,
@@ -75,6 +75,7 @@ def build(
                         "exported": (folder / "encoder").is_dir(),
                     },
                     counts=counts,
+                    vectors=form,
                     learned=learned,
                 )
                 home.publish(folder)
@@ -108,6 +109,7 @@ def adapt(home: Home, adapter: Adapter | None, learned: Mapping[str, Any]) -> Ma
                     catalog=old.catalog,
                     encoder=old.encoder,
                     counts=old.counts,
+                    vectors=old.vectors,
                     learned=dict(learned),
                 )
                 home.publish(folder)
@@ -131,7 +133,8 @@ def unlearn(home: Home) -> None:
 
 def _write(
     catalog: Catalog, encoder: Encoder, home: Home, folder: Path, progress: Progress
-) -> dict[str, int]:
+) -> tuple[dict[str, int], dict[str, Any]]:
+    """Write all indexes to `folder`; return what is counted, and the vectors' form."""
     catalog.write(folder)
     total = catalog.capability_count
     (folder / "keyword").mkdir()
@@ -148,26 +151,37 @@ def _write(
     phrases.build(catalog, folder)
     mentions.build(catalog, encoder.is_word, folder)
     scales.build(catalog, folder)
-    texts = passage.passages(catalog)
-    digests = passage.digests(texts)
+    passages = passage.passages(catalog)
+    digests = passage.digests(passages)
     kept = _kept(encoder, home)
-    vectors, encoded = _vectors(texts, digests, encoder, kept, progress)
+    vectors, encoded = _vectors(passages, digests, encoder, kept, progress)
     np.save(folder / PASSAGES, digests)
-    vector.build(vectors, folder)
     progress("encoder", 0, 1)
     _export(encoder, kept, folder / "encoder")
     need_encoder: NeedEncoder = encoder
     if (folder / "encoder").is_dir():
         need_encoder = ExportedEncoder(folder / "encoder")
-    closeness.build(catalog, vectors, need_encoder, folder)
+    needs = closeness.needs(catalog, need_encoder)
     progress("encoder", 1, 1)
-    return {
+    form = _index_vectors(vectors, needs, folder)
+    counts = {
         "artifacts": len(catalog),
         "capabilities": total,
         "terms": terms,
-        "vectors": len(vectors),
+        "passages": passage.VIEWS * total,
         "encoded": encoded,
     }
+    return counts, form
+
+
+def _index_vectors(vectors: Vectors, needs: Vectors, folder: Path) -> dict[str, Any]:
+    """Index `vectors`, measured by the `needs` that they answer; return the form."""
+    intents = len(needs)
+    if not intents:  # then by what is like a capability
+        needs = vectors[:: max(1, len(vectors) // closeness.SAMPLE)]
+    near = vector.nearest(needs, vectors)
+    closeness.build(near.cosines[:intents, 0], folder)
+    return vector.build(vectors, needs, near, folder)
 
 
 def _keep_adapter(encoder: Encoder, home: Home, folder: Path) -> dict[str, Any]:
@@ -198,30 +212,41 @@ def _kept(encoder: Encoder, home: Home) -> list[Path]:
 
 
 def _vectors(
-    texts: list[str],
+    passages: list[tuple[str, str]],
     digests: NDArray[np.void],
     encoder: Encoder,
     kept: list[Path],
     progress: Progress,
 ) -> tuple[Vectors, int]:
-    """Return a vector for each text, and how many texts had to be encoded."""
+    """Return a vector for each capability, and how many passages had to be encoded.
+
+    It is the mean of the unit vectors of its views.
+    """
     known: dict[bytes, NDArray[np.float32]] = {}
     for folder in kept:
-        vectors = vector.VectorIndex(folder).vectors
+        vectors = np.load(folder / vector.VECTORS, mmap_mode="r")
         for key, row in zip(np.load(folder / PASSAGES).tolist(), vectors, strict=True):
             known.setdefault(key, row)
     keys = digests.tolist()
-    missing = {
-        key: text for key, text in zip(keys, texts, strict=True) if key not in known
-    }
-    order = sorted(missing, key=lambda key: (len(missing[key]), missing[key]))
-    progress("passages", 0, len(order))
-    for start in range(0, len(order), BATCH):
-        batch = order[start : start + BATCH]
-        rows = encoder.encode_passages([missing[key] for key in batch])
-        known.update(zip(batch, rows, strict=True))
-        progress("passages", start + len(batch), len(order))
-    return np.stack([known[key] for key in keys]), len(order)
+    missing = dict(zip(keys, passages, strict=True))
+    for key in known.keys() & missing.keys():
+        del missing[key]
+    texts = sorted({text for views in missing.values() for text in views}, key=_size)
+    progress("passages", 0, len(texts))
+    encoded: list[Vectors] = []
+    for start in range(0, len(texts), BATCH):
+        encoded.append(encoder.encode_passages(texts[start : start + BATCH]))
+        progress("passages", min(start + BATCH, len(texts)), len(texts))
+    if texts:
+        rows = np.concatenate(encoded)
+        place = {text: row for row, text in enumerate(texts)}
+        for key, views in missing.items():
+            known[key] = rows[[place[text] for text in views]].mean(axis=0)
+    return np.stack([known[key] for key in keys]), len(texts)
+
+
+def _size(text: str) -> tuple[int, str]:
+    return len(text), text
 
 
 def _export(encoder: Encoder, kept: list[Path], folder: Path) -> None:

@@ -191,6 +191,12 @@ class Catalog(Mapping[str, Artifact]):
                 found.setdefault(word, set()).add((name, position))
         return found
 
+    def rows(self, positions: Iterable[int]) -> NDArray[np.int64]:
+        """Return the numbers of the capabilities of the artifacts at `positions`."""
+        starts = self.starts
+        own = [np.arange(starts[each], starts[each + 1]) for each in positions]
+        return np.concatenate([*own, np.zeros(0, dtype=np.int64)])
+
     def capability(self, row: int) -> Capability:
         """Return the capability numbered `row`, from 0 to capability_count - 1."""
         owner = int(self.owners[row])

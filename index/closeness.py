@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.catalog import Catalog
 from index.encoder import NeedEncoder, Vectors
-from index.passage import VIEWS
 
 FILE = "closeness.json"
 
@@ -24,12 +24,10 @@ UNANSWERED = 0.03
 """Share of intents that may fall below the floor."""
 
 
-def build(
-    catalog: Catalog, vectors: Vectors, encoder: NeedEncoder, folder: Path
-) -> None:
-    """Write the cosine that all but UNANSWERED of the intents reach, null if too few.
+def needs(catalog: Catalog, encoder: NeedEncoder) -> Vectors:
+    """Return the unit vectors of SAMPLE distinct intents, or of all if they are fewer.
 
-    Of each intent it is the greatest mean over a capability's views.
+    The same catalogue gives the same ones.
     """
     distinct = {
         intent
@@ -38,14 +36,19 @@ def build(
         for intent in capability.intents
     }
     chosen = sorted(distinct, key=lambda text: hashlib.sha256(text.encode()).digest())
-    chosen = chosen[:SAMPLE]
+    vectors = [encoder.encode_need(intent) for intent in chosen[:SAMPLE]]
+    return np.array(vectors, dtype=np.float32)
+
+
+def build(cosines: NDArray[np.float32], folder: Path) -> None:
+    """Write the cosine that all but UNANSWERED of the intents reach, null if too few.
+
+    `cosines` are those of each to the nearest capability.
+    """
     floor = None
-    if len(chosen) >= ENOUGH:
-        capabilities = vectors.reshape(VIEWS, -1, vectors.shape[1]).mean(axis=0)
-        needs = np.stack([encoder.encode_need(intent) for intent in chosen])
-        nearest = (needs @ capabilities.T).max(axis=1)
-        floor = round(float(np.quantile(nearest, UNANSWERED)), 4)
-    content = {"intents": len(chosen), "floor": floor}
+    if len(cosines) >= ENOUGH:
+        floor = round(float(np.quantile(cosines, UNANSWERED)), 4)
+    content = {"intents": len(cosines), "floor": floor}
     (folder / FILE).write_text(json.dumps(content), encoding="utf-8")
 
 

@@ -33,7 +33,7 @@ from index.scales import Scales
 from index.spelling import Spelling
 from index.vector import VectorIndex
 
-FORMAT = 3
+FORMAT = 4
 """Version of everything a generation holds; another one is refused, never guessed."""
 
 MANIFEST, LOCK = "manifest.json", "lock"
@@ -45,7 +45,8 @@ BUILD = "build again with: instead build"
 class Manifest:
     """What a generation is made of, and the checksum of every file.
 
-    `learned` tells what its adapter is from, empty if it has none.
+    `vectors` is the form of the vector index, with the recall it reaches; `learned`
+    tells what its adapter is from, empty if it has none.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Manifest:
     catalog: str
     encoder: dict[str, Any]
     counts: dict[str, int]
+    vectors: dict[str, Any]
     files: dict[str, dict[str, Any]]
     learned: dict[str, Any] = field(default_factory=dict)
 
@@ -104,7 +106,7 @@ class Generation:
             self.catalog = Catalog.open(folder)
             self.claims = Claims(folder, self.catalog)
             self.keyword = KeywordIndex(folder / "keyword")
-            self.vector = VectorIndex(folder)
+            self.vector = VectorIndex(folder, self.manifest.vectors)
             self.mentions = Mentions(folder, self.catalog)
             self.scales = Scales(folder)
             self.phrases = Phrases(folder)

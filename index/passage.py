@@ -10,7 +10,8 @@ from index.artifact import Artifact, Capability
 from index.catalog import Catalog
 
 VIEWS = 2
-"""Views of a capability; its score is the mean of their cosines to the need."""
+"""Views of a capability; its vector is the mean of theirs, so that its score, the inner
+product with the need's, is the mean of their cosines to the need."""
 
 
 def views(artifact: Artifact, capability: Capability) -> tuple[str, str]:
@@ -27,17 +28,18 @@ def views(artifact: Artifact, capability: Capability) -> tuple[str, str]:
     return alone, ". ".join([*owner, alone])
 
 
-def passages(catalog: Catalog) -> list[str]:
-    """Return every passage: all first views in capability order, then all second."""
-    pairs = [
+def passages(catalog: Catalog) -> list[tuple[str, str]]:
+    """Return the views of every capability, in capability order."""
+    return [
         views(artifact, capability)
         for artifact in catalog.values()
         for capability in artifact.capabilities
     ]
-    return [pair[view] for view in range(VIEWS) for pair in pairs]
 
 
-def digests(texts: Iterable[str]) -> NDArray[np.void]:
-    """Return the SHA-256 of each text, as an array of 32-byte values."""
-    joined = b"".join(hashlib.sha256(text.encode()).digest() for text in texts)
+def digests(passages: Iterable[tuple[str, str]]) -> NDArray[np.void]:
+    """Return the SHA-256 of each capability's views, as an array of 32-byte values."""
+    joined = b"".join(
+        hashlib.sha256("\0".join(views).encode()).digest() for views in passages
+    )
     return np.frombuffer(joined, dtype="V32")

@@ -1,91 +1,202 @@
-"""The vector index: the unit vectors of all passages in FAISS."""
+"""The vector index: one vector for each capability, searched by FAISS."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from index.encoder import Vectors
-from index.hits import Rows
-from index.passage import VIEWS
+from index.hits import Rows, Scores, rank
 
-FILE = "vectors.faiss"
+VECTORS, CODES = "vectors.npy", "codes.faiss"
 
-MANY, PROPOSED, ROUNDS = 20_000, 8, 8
-"""Neighbours from which on codes propose, how many for each one wanted, and the rounds
-of k-means that make the codes: 100,000 take a second, and one need a fifteenth of what
-it takes to look at all of them."""
+MANY, HUGE = 20_000, 400_000
+"""Vectors from which on codes propose, and from which on only those of the nearest
+cells are looked at: a need takes 0.4 ms among 100,000 codes, 6 ms among all vectors."""
 
-GROWTH = 2
-"""How many times what they were made for codes may become before they are made anew."""
+ROUNDS, SAMPLE = 8, 20_000
+"""Rounds of k-means that make the codes, and vectors that they are made of."""
+
+DEEP = 100
+"""Neighbours that recall is measured at."""
+
+RECALL = 0.99
+"""Least share of the nearest DEEP that is to be proposed."""
+
+PROPOSED, NEVER_MORE = 500, 4000
+"""Capabilities proposed at least for a need, and at most, so that RECALL is met."""
+
+PROBES, ALL_PROBES = 16, 256
+"""Cells looked at, at least and at most, so that RECALL is met."""
+
+SPARE = 1.25
+"""How many more are proposed where some are not wanted than would do on average."""
+
+SELECTED, GROWTH = 8, 2
+"""Candidates looked at for each neighbour wanted, and how many times what they were
+made for codes may become before they are made anew."""
 
 
-def build(vectors: Vectors, folder: Path) -> None:
-    """Write the index of passage vectors to `folder`.
+class Near(NamedTuple):
+    """The rows nearest to each of some needs, the nearest first, and their cosines."""
 
-    `vectors` has the shape (VIEWS * capabilities, width), rows of norm 1, all first
-    views before all second. Inner products of unit vectors are cosines.
+    rows: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+
+
+def nearest(needs: Vectors, vectors: Vectors, k: int = DEEP) -> Near:
+    """Return the k of `vectors` that are nearest to each of `needs`, exactly."""
+    k = min(k, len(vectors))
+    cosines, rows = faiss.knn(needs, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+    return Near(rows, cosines)
+
+
+def build(vectors: Vectors, needs: Vectors, near: Near, folder: Path) -> dict[str, Any]:
+    """Write the index of `vectors`, one a capability, to `folder`; return its form.
+
+    That is its `kind`, how many it is to propose, `proposed`, and the `recall` so
+    reached: the share of the vectors `near` to `needs` that it proposes. `flat` looks
+    at all vectors, `pq` at codes of four bits for every two dimensions, `ivf` at such
+    codes in `probes` cells of like vectors.
     """
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
+    np.save(folder / VECTORS, vectors)
+    if len(vectors) < MANY or vectors.shape[1] % 2:
+        return {"kind": "flat", "proposed": PROPOSED, "recall": 1.0}
+    codes = _codes(vectors)
+    kind = "pq"
+    if len(vectors) >= HUGE:
+        kind, codes = "ivf", _cells(vectors)
+    for form in _forms(kind):
+        _probe(codes, form)
+        found = codes.search(needs, form["proposed"])[1]
+        hits = sum(map(_common, found, near.rows))
+        form["recall"] = round(hits / near.rows.size, 4)
+        if form["recall"] >= RECALL:
+            break
     try:
-        faiss.write_index(index, str(folder / FILE))
+        faiss.write_index(codes, str(folder / CODES))
     except RuntimeError as error:  # what FAISS makes of a failed write
-        raise OSError(None, f"{FILE}: {error}") from error
+        raise OSError(None, f"{CODES}: {error}") from error
+    return form
+
+
+def _common(found: NDArray[np.int64], near: NDArray[np.int64]) -> int:
+    return len(np.intersect1d(found, near))
+
+
+def _forms(kind: str) -> Iterator[dict[str, Any]]:
+    """Yield what a search may be asked to look at, each more than the one before."""
+    probes = PROBES
+    proposed = PROPOSED
+    while True:
+        yield {"kind": kind, "proposed": proposed} | (
+            {"probes": probes} if kind == "ivf" else {}
+        )
+        if kind == "ivf" and probes < ALL_PROBES:
+            probes *= 2
+        elif proposed < NEVER_MORE:
+            proposed *= 2
+        else:
+            return
+
+
+def _codes(vectors: Vectors) -> Any:
+    """Return codes of `vectors` (product quantisation, scanned in registers)."""
+    width = vectors.shape[1]
+    index = faiss.IndexPQFastScan(width, width // 2, 4, faiss.METRIC_INNER_PRODUCT)
+    index.pq.cp.niter = ROUNDS
+    index.train(vectors[:: max(1, len(vectors) // SAMPLE)])
+    index.add(vectors)
+    return index
+
+
+def _cells(vectors: Vectors) -> Any:
+    """Return codes of `vectors` in cells, four for each root of their number."""
+    count, width = vectors.shape
+    cells = 4 * int(count**0.5)
+    index = faiss.IndexIVFPQFastScan(
+        faiss.IndexFlatIP(width), width, cells, width // 2, 4,
+        faiss.METRIC_INNER_PRODUCT,
+    )  # fmt: skip
+    index.cp.niter = index.pq.cp.niter = ROUNDS
+    index.train(vectors[:: max(1, count // (40 * cells))])
+    index.add(vectors)
+    return index
+
+
+def _probe(codes: Any, form: dict[str, Any]) -> None:
+    if form["kind"] == "ivf":
+        codes.nprobe = form["probes"]
 
 
 class VectorIndex:
-    """Passage vectors, searched by FAISS and read where they lie."""
+    """Each capability's vector: the mean of the unit vectors of its views."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open what `build` wrote to `folder`."""
+    def __init__(self, folder: Path, form: dict[str, Any]) -> None:
+        """Open what `build` wrote to `folder`, of the form that it returned."""
         # One need keeps one core busy; more OpenMP threads would spin on the cores
         # that the encoder needs next: 14 ms for both instead of 4.
         faiss.omp_set_num_threads(1)
-        self._index: Any = faiss.read_index(str(folder / FILE), faiss.IO_FLAG_MMAP_IFC)
-        self.width: int = self._index.d
-        self.vectors: Vectors = np.asarray(_Owned(self._index))
-        self.capabilities = self._index.ntotal // VIEWS
+        # A plain array over the mapped file: slices of a memmap cost ten times more.
+        self.vectors: Vectors = np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
+        self._proposed: int = form["proposed"]
+        self._codes: Any = None
+        if form["kind"] != "flat":
+            self._codes = faiss.read_index(str(folder / CODES))
+            _probe(self._codes, form)
 
-    def search(
-        self, need: NDArray[np.float32], k: int, among: Rows | None = None
+    def propose(
+        self,
+        need: NDArray[np.float32],
+        k: int,
+        among: NDArray[np.bool_] | None = None,
     ) -> Rows:
-        """Return the capabilities that own the k passages nearest to `need`, distinct.
+        """Return the k capabilities nearest to `need`, and others where codes propose.
 
-        With `among`, only the passages of those capabilities are searched.
+        Of the DEEP nearest at least the share is among them that the index was built
+        for. Only those which `among` is true for, if it is given.
         """
-        options = None
-        if among is not None:
-            passages = np.concatenate(
-                [among + view * self.capabilities for view in range(VIEWS)]
-            )
-            options = faiss.SearchParameters(sel=faiss.IDSelectorBatch(passages))
-        k = min(k, self._index.ntotal)
-        _, found = self._index.search(need.reshape(1, -1), k, params=options)
-        return np.unique(found[0][found[0] >= 0] % self.capabilities)
+        if self._codes is not None:
+            k = max(k, self._proposed)
+        if among is None:
+            return self._nearest(need, k)
+        allowed = int(among.sum())
+        asked = k * SPARE * len(among) / max(allowed, 1)
+        while k < allowed and asked < len(among):
+            found = self._nearest(need, int(asked))
+            found = found[among[found]]
+            if len(found) >= k:
+                return found[:k]
+            asked *= 2
+        return self._best(need, np.flatnonzero(among), k)
 
-    def means(self, rows: Rows) -> Vectors:
-        """Return the mean of the views of each of `rows`, shape (rows, width)."""
-        views = [self.vectors[rows + v * self.capabilities] for v in range(VIEWS)]
-        means: Vectors = np.mean(views, axis=0, dtype=np.float32)
-        return means
+    def _best(self, need: NDArray[np.float32], rows: Rows, k: int) -> Rows:
+        return rank(rows, self.score(need, rows), k).rows
 
-    def score(self, need: NDArray[np.float32], rows: Rows) -> NDArray[np.float64]:
-        """Return the cosine of each view of `rows`, shape (VIEWS, rows)."""
-        views = [rows + view * self.capabilities for view in range(VIEWS)]
+    def _nearest(self, need: NDArray[np.float32], k: int) -> Rows:
+        k = min(k, len(self.vectors))
+        if self._codes is None:
+            found: Rows = nearest(need[None], self.vectors, k).rows[0]
+            return found
+        found = self._codes.search(need[None], k)[1][0]
+        return found[found >= 0]
+
+    def score(self, need: NDArray[np.float32], rows: Rows) -> Scores:
+        """Return the mean cosine of the views of each of `rows`, in [-1, 1]."""
         # Unlike a matrix product, einsum adds up a row the same way whichever rows are
         # beside it: a score is the same in a ranking and in its explanation.
-        cosines = [np.einsum("ij,j", self.vectors[each], need) for each in views]
-        return np.stack(cosines).astype(np.float64)
+        scores: Scores = np.einsum("ij,j", self.vectors[rows], need).astype(np.float64)
+        return scores
 
 
 class Neighbours:
     """Unit vectors in memory, searched by FAISS: nearly all found where they are many.
 
-    From MANY on, codes of four bits for every two dimensions propose, and the vectors
-    themselves decide. An odd width has no such codes.
+    From MANY on, codes propose, and the vectors themselves decide. An odd width has no
+    such codes.
     """
 
     def __init__(self, vectors: Vectors, before: "Neighbours | None" = None) -> None:
@@ -95,24 +206,19 @@ class Neighbours:
         """
         self._vectors = np.ascontiguousarray(vectors)
         self._trained_on = 0
-        self._index: Any
-        count, width = vectors.shape
-        if count < MANY or width % 2:
-            self._index = faiss.IndexFlatIP(width)
-        elif before and before._begins(self._vectors):
+        self._codes: Any = None
+        if len(vectors) < MANY or vectors.shape[1] % 2:
+            return
+        if before and before._begins(self._vectors):
             self._trained_on = before._trained_on
-            self._index = faiss.clone_index(before._index)  # others search in that one
+            self._codes = faiss.clone_index(before._codes)  # others search in that one
+            self._codes.add(self._vectors[self._codes.ntotal :])
         else:
-            self._trained_on = count
-            self._index = faiss.IndexPQFastScan(
-                width, width // 2, 4, faiss.METRIC_INNER_PRODUCT
-            )
-            self._index.pq.cp.niter = ROUNDS
-            self._index.train(self._vectors[:: count // MANY])
-        self._index.add(self._vectors[self._index.ntotal :])
+            self._trained_on = len(vectors)
+            self._codes = _codes(self._vectors)
 
     def _begins(self, vectors: Vectors) -> bool:
-        """Return whether an index of `vectors` can begin with this one."""
+        """Return whether codes of `vectors` can begin with these."""
         own = self._vectors
         fits = len(own) <= len(vectors) <= GROWTH * self._trained_on
         return fits and np.array_equal(own, vectors[: len(own)])
@@ -121,21 +227,12 @@ class Neighbours:
         self, vector: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the rows of the k nearest, the nearest first, and their cosines."""
-        k = min(k, len(self._vectors))
-        wanted = min(k * PROPOSED, len(self._vectors)) if self._trained_on else k
-        cosines, rows = (each[0] for each in self._index.search(vector[None], wanted))
-        if self._trained_on:
-            rows = rows[rows >= 0]
-            cosines = np.einsum("ij,j", self._vectors[rows], vector)
-            best = np.argsort(-cosines, kind="stable")[:k]
-            rows, cosines = rows[best], cosines[best]
-        return rows, cosines
-
-
-class _Owned:
-    """An index's vectors as an array, in place; it keeps their owner alive."""
-
-    def __init__(self, index: Any) -> None:
-        vectors = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d)
-        self._owner = index
-        self.__array_interface__ = vectors.reshape(-1, index.d).__array_interface__
+        if self._codes is None:
+            near = nearest(vector[None], self._vectors, k)
+            return near.rows[0], near.cosines[0]
+        wanted = min(k * SELECTED, len(self._vectors))
+        rows = self._codes.search(vector[None], wanted)[1][0]
+        rows = rows[rows >= 0]
+        cosines = np.einsum("ij,j", self._vectors[rows], vector)
+        best = np.argsort(-cosines, kind="stable")[:k]
+        return rows[best], cosines[best]

@@ -173,10 +173,7 @@ class Replacer:
         """
         rows = self._aligner.rows(own)
         vectors = self._generation.vector.vectors
-        every = vectors[: self._catalog.capability_count]
-        # The vectors lie unaligned in FAISS's file, and NumPy multiplies such an array
-        # ten times faster from the left.
-        cosines = np.maximum(every @ vectors[rows].T, 0)
+        cosines = np.maximum(vectors @ vectors[rows].T, 0)
         best = np.maximum.reduceat(cosines, self._catalog.starts[:-1], axis=0)
         artifact = self._catalog.at(own)
         wanted = np.array(

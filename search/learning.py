@@ -142,7 +142,7 @@ def fit(engine: Engine, lessons: list[Lesson], tick: Callable[[int], None]) -> A
     catalog, index = engine.catalog, engine.generation.vector
     seen = np.unique([position for each in lessons for position in each.right])
     rows = np.flatnonzero(np.isin(catalog.owners, seen))
-    capabilities = index.means(rows)
+    capabilities = index.vectors[rows]
     owners = catalog.owners[rows]
     vectors = np.stack([each.vector for each in lessons])
     right = [np.isin(owners, each.right) for each in lessons]

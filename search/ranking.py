@@ -60,6 +60,11 @@ class Candidates:
     learned: Scores
     scores: Scores
 
+    def score(self, rows: Rows) -> Scores:
+        """Return the fused scores of some of the rows."""
+        scores: Scores = self.scores[np.searchsorted(self.rows, rows)]
+        return scores
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -159,8 +164,7 @@ class Ranker:
     def scores(self, need: Need, rows: Sequence[int]) -> dict[int, float]:
         """Return the scores of `rows` for `need`, as if all had been proposed."""
         found = self.candidates(need, rows)
-        places = np.searchsorted(found.rows, rows)
-        return dict(zip(rows, found.scores[places].tolist(), strict=True))
+        return dict(zip(rows, found.score(np.array(rows)).tolist(), strict=True))
 
     def is_near(self, need: Need, row: int) -> bool:
         """Return whether capability `row` is as near as what this catalogue answers.
@@ -181,17 +185,14 @@ class Ranker:
         Those of `also` are under consideration whoever proposes them.
         """
         allowed = self.allowed(need)
-        among = None if allowed.all() else np.flatnonzero(allowed[self.catalog.owners])
-        proposed = {
-            each.name: each.retrieve(need, DEPTH, among) for each in self.retrievers
-        }
-        found = [each.rows for each in proposed.values()]
+        among = None if allowed.all() else allowed[self.catalog.owners]
+        found = [each.propose(need, DEPTH, among) for each in self.retrievers]
         rows = np.unique(np.concatenate([*found, np.array(also, dtype=np.int64)]))
         rows = rows[~self._denied(need, rows)]
         legs = {each.name: each.score(need, rows) for each in self.retrievers}
         shares = weights(
             {
-                each.name: each.trust(need, proposed[each.name])
+                each.name: each.trust(need, rows, legs[each.name])
                 for each in self.retrievers
             }
         )
@@ -285,7 +286,9 @@ class Ranker:
     ) -> Evidence:
         index = self._generation.keyword
         by_words = found.legs["keyword"][places]
-        near = self._vectors.closeness(need, found.rows[places])
+        near = found.legs["vector"][places]
+        if self.adapter:
+            near = self._vectors.closeness(need, found.rows[places])
         ceiling = index.ceiling(analyse(need.sought))
         return Evidence(
             # What does what an anchor does is near to the need, whatever its words.

@@ -13,7 +13,6 @@ from index.claims import Claims
 from index.encoder import NeedEncoder
 from index.hits import Ranking, Rows, Scores, rank
 from index.keyword import KeywordIndex, analyse
-from index.passage import VIEWS
 from index.vector import VectorIndex
 from search.explanation import Explanation
 from search.need import Need
@@ -41,6 +40,10 @@ NAME_TRUST, LIKE_TRUST = 9.0, 0.5
 matches. The beginning of a name counts for half as much as meaning."""
 
 
+Among = NDArray[np.bool_] | None
+"""Which capabilities may be proposed; None for all."""
+
+
 class Retriever(Protocol):
     """A leg of the hybrid. A distributed backend implements this and nothing else."""
 
@@ -49,16 +52,22 @@ class Retriever(Protocol):
         """The leg's name, as explanations and measurements show it."""
         ...
 
-    def retrieve(self, need: Need, k: int, among: Rows | None) -> Ranking:
-        """Return the k best capabilities, best first; of `among` alone unless None."""
-        ...
+    def propose(self, need: Need, k: int, among: Among) -> Rows:
+        """Return capabilities with the k best, or nearly all of these, among them.
 
-    def trust(self, need: Need, best: Ranking) -> float:
-        """Return how much the best of its ranking say for `need`; only ratios count."""
+        Only those that `among` is true for, unless it is None; in any order.
+        """
         ...
 
     def score(self, need: Need, rows: Rows) -> Scores:
-        """Return the scores of capabilities `rows`, as `retrieve` would give them."""
+        """Return the scores of capabilities `rows`, whoever proposed them."""
+        ...
+
+    def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
+        """Return how much its best say for `need`; only ratios count.
+
+        `scores` are its own, of `rows`, which hold all that it proposed.
+        """
         ...
 
     def explain(self, need: Need, row: int) -> Explanation:
@@ -75,13 +84,11 @@ class KeywordRetriever:
         """Rank the capabilities of `index`."""
         self._index = index
 
-    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
-        """Return the k best capabilities that share a term with the need."""
-        scores = self._index.score(analyse(need.sought))
-        rows = np.flatnonzero(scores) if among is None else among[scores[among] > 0]
-        return rank(rows, scores[rows], k)
+    def propose(self, need: Need, k: int, among: Among = None) -> Rows:
+        """Return the k best of the capabilities that share a term with the need."""
+        return self._index.propose(analyse(need.sought), k, among)
 
-    def trust(self, need: Need, best: Ranking) -> float:
+    def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return how much of either text the other says, in [0, COVER].
 
         A need that repeats most of what a capability says, or whose words stand
@@ -92,11 +99,12 @@ class KeywordRetriever:
         times the square of said, the latter SAID_MOST at most: a need of two words is
         easily said.
         """
-        rows, scores = best.rows[:FIRST], best.scores[:FIRST]
-        if not len(rows):
+        best = rank(rows, scores, FIRST)
+        if not best.scores.any():
             return 0.0
-        covered = float((scores / self._index.totals[rows]).mean())
-        said = float(scores.mean()) / self._index.ceiling(analyse(need.sought))
+        best = Ranking(best.rows[best.scores > 0], best.scores[best.scores > 0])
+        covered = float((best.scores / self._index.totals[best.rows]).mean())
+        said = float(best.scores.mean()) / self._index.ceiling(analyse(need.sought))
         return max(COVER * covered, min(SAID * said**2, SAID_MOST))
 
     def score(self, need: Need, rows: Rows) -> Scores:
@@ -145,41 +153,32 @@ class VectorRetriever:
                 self._vectors.popitem(last=False)
         return vector
 
-    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
-        """Return the k best among the capabilities with one of the nearest passages."""
-        rows = self._index.search(self._adapted(need), VIEWS * k, among)
-        return rank(rows, self.score(need, rows), k)
+    def propose(self, need: Need, k: int, among: Among = None) -> Rows:
+        """Return the capabilities that are nearest, at least k."""
+        return self._index.propose(self._adapted(need), k, among)
 
-    def trust(self, need: Need, best: Ranking) -> float:
+    def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return 1: the measure of the other legs' trust."""
         return 1.0
 
     def score(self, need: Need, rows: Rows) -> Scores:
         """Return the mean cosines of `rows`, in [-1, 1]."""
-        scores: Scores = self._index.score(self._adapted(need), rows).mean(axis=0)
-        return scores
+        return self._index.score(self._adapted(need), rows)
 
     def closeness(self, need: Need, rows: Rows) -> Scores:
         """Return the mean cosines of `rows` to the need itself, not adapted."""
-        scores: Scores = self._index.score(self.vector(need), rows).mean(axis=0)
-        return scores
+        return self._index.score(self.vector(need), rows)
 
     def _adapted(self, need: Need) -> NDArray[np.float32]:
         vector = self.vector(need)
         return self.adapter(vector) if self.adapter else vector
 
     def explain(self, need: Need, row: int) -> Explanation:
-        """Return the score as an equal share from each view."""
-        cosines = self._index.score(self._adapted(need), np.array([row]))[:, 0]
-        texts = ("the capability alone", "the capability with its artifact's name")
-        parts = (
-            Explanation(float(cosine) / VIEWS, text)
-            for cosine, text in zip(cosines, texts, strict=True)
-        )
+        """Return the score: the cosines of its views come to it as one."""
         text = "closeness in meaning, by cosine"
         if self.adapter:
             text += ", adapted to what worked before"
-        return Explanation.total(text, tuple(parts))
+        return Explanation(float(self.score(need, np.array([row]))[0]), text)
 
 
 class NameRetriever:
@@ -191,31 +190,37 @@ class NameRetriever:
         """Know the artifacts of `catalog` by name."""
         self._catalog = catalog
 
-    def _by_artifact(self, need: Need) -> Scores:
-        """Return every artifact's score; corrected words count if the text is none."""
-        scores = np.zeros(len(self._catalog))
-        for text in (need.text, need.corrected):
-            scores[self._catalog.named_like(text)] = LIKE
-            scores[self._catalog.named(text)] = 1.0
-            if scores.any():
-                break
-        return scores
+    def _named(self, need: Need) -> tuple[NDArray[np.int64], Scores]:
+        """Return the artifacts that the need names, ascending, and their scores.
 
-    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
+        Corrected words count if the text is no name.
+        """
+        for text in dict.fromkeys((need.text, need.corrected)):
+            named = self._catalog.named(text)
+            found = np.union1d(self._catalog.named_like(text), named)
+            if len(found):
+                return found, np.where(np.isin(found, named), 1.0, LIKE)
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+
+    def propose(self, need: Need, k: int, among: Among = None) -> Rows:
         """Return the k best capabilities of the artifacts that the need names."""
-        scores = self._by_artifact(need)[self._catalog.owners]
-        rows = np.flatnonzero(scores) if among is None else among[scores[among] > 0]
-        return rank(rows, scores[rows], k)
+        rows = self._catalog.rows(self._named(need)[0])
+        rows = rows if among is None else rows[among[rows]]
+        return rank(rows, self.score(need, rows), k).rows
 
-    def trust(self, need: Need, best: Ranking) -> float:
+    def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return NAME_TRUST for a name, LIKE_TRUST for the beginning of one, else 0."""
-        top = best.scores.max(initial=0.0)
+        top = scores.max(initial=0.0)
         return NAME_TRUST if top == 1 else LIKE_TRUST if top else 0.0
 
     def score(self, need: Need, rows: Rows) -> Scores:
         """Return the score of each capability's artifact."""
-        scores: Scores = self._by_artifact(need)[self._catalog.owners[rows]]
-        return scores
+        named, scores = self._named(need)
+        if not len(named):
+            return np.zeros(len(rows))
+        owners = self._catalog.owners[rows]
+        places = np.minimum(np.searchsorted(named, owners), len(named) - 1)
+        return np.where(named[places] == owners, scores[places], 0.0)
 
     def explain(self, need: Need, row: int) -> Explanation:
         """Return the score of the capability's artifact."""
@@ -249,19 +254,20 @@ class AnchorRetriever:
             for each in positions[:ANCHORS]
         ]
 
-    def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
+    def propose(self, need: Need, k: int, among: Among = None) -> Rows:
         """Return the k best of the capabilities near to one of an anchor's."""
-        found = [
-            self._index.search(vector, ANCHOR_DEPTH, among)
-            for _, vectors in self._anchors(need)
-            for vector in vectors
-        ]
-        rows = np.unique(np.concatenate([*found, np.zeros(0, dtype=np.int64)]))
-        return rank(rows, self.score(need, rows), k)
+        found = [np.zeros(0, dtype=np.int64)]
+        for _, vectors in self._anchors(need):
+            for vector in vectors:
+                rows = self._index.propose(vector, ANCHOR_DEPTH, among)
+                scores = self._index.score(vector, rows)
+                found.append(rank(rows, scores, ANCHOR_DEPTH).rows)
+        rows = np.unique(np.concatenate(found))
+        return rank(rows, self.score(need, rows), k).rows
 
-    def trust(self, need: Need, best: Ranking) -> float:
+    def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return ANCHOR_TRUST, ALONE_TRUST if the need says nothing else; or 0."""
-        if not len(best.rows):
+        if not scores.any():
             return 0.0
         names = {each.name for each in need.anchors}
         return ALONE_TRUST if need.topic in names else ANCHOR_TRUST

@@ -180,7 +180,7 @@ def build(settings: Settings, paths: Paths, *, as_json: bool) -> None:
     line = (
         f"generation {manifest.id}: {counts['artifacts']:,} artifacts, "
         f"{counts['capabilities']:,} capabilities, {counts['encoded']:,} of "
-        f"{counts['vectors']:,} passages encoded, {seconds:.1f} s"
+        f"{counts['passages']:,} passages encoded, {seconds:.1f} s"
     )
     show_result({**content, "seconds": round(seconds, 3)}, [line], as_json=as_json)
 

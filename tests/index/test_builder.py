@@ -60,7 +60,7 @@ def test_another_encoder_reuses_nothing(built: Home, catalog: Catalog) -> None:
 def test_a_damaged_generation_is_not_reused(
     built: Home, catalog: Catalog, encoder: HashingEncoder
 ) -> None:
-    (built.folder("000001") / "vectors.faiss").write_bytes(b"")
+    (built.folder("000001") / "vectors.npy").write_bytes(b"")
     assert build(catalog, encoder, built).counts["encoded"] > 0
 
 

@@ -39,7 +39,7 @@ def test_a_generation_says_what_it_is_made_of(built: Home, catalog: Catalog) -> 
         }
         assert manifest.counts["artifacts"] == 4
         assert manifest.counts["capabilities"] == 6
-        assert manifest.counts["vectors"] == 12
+        assert manifest.counts["passages"] == 12
         assert dict(generation.catalog) == dict(catalog)
         assert generation.id == "000001"
         assert generation.encoder() is None

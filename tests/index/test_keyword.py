@@ -9,7 +9,8 @@ from whoosh import index as whoosh_index
 
 from index import keyword
 from index.catalog import Catalog
-from index.keyword import KeywordIndex, analyse
+from index.hits import above, rank
+from index.keyword import ANALYZER, KeywordIndex, analyse, placed
 from tests.conftest import to_catalog
 
 words = st.sampled_from(
@@ -97,6 +98,34 @@ def test_impacts_add_up_to_the_scores_of_whoosh(
         for hit in searcher.search(keyword.query(analyse(need)), limit=None):
             expected[int(hit["capability"])] = hit.score
     np.testing.assert_allclose(compiled, expected, atol=1e-4)
+
+
+@given(st.text(max_size=40) | texts)
+def test_terms_are_placed_where_whoosh_finds_them(text: str) -> None:
+    found = [
+        (token.text, (token.startchar, token.endchar))
+        for token in ANALYZER(text, chars=True)
+    ]
+    assert list(placed(text)) == found
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.sampled_from([0, 0, 1, 2, 3, 0.5, 7, 9]), max_size=200),
+    st.integers(1, 12),
+)
+def test_what_is_above_holds_the_best(scores: list[float], k: int) -> None:
+    values = np.array(scores, dtype=np.float64)
+    found = above(values, k)
+    best = rank(np.arange(len(values)), values, k)
+    assert set(best.rows[best.scores > 0].tolist()) <= set(found.tolist())
+    assert (values[found] > 0).all()
+
+
+def test_of_many_scores_hardly_more_than_the_best_are_above() -> None:
+    scores = np.random.default_rng(3).permutation(20_000).astype(np.float64)
+    found = above(scores, 100)
+    assert 100 <= len(found) <= 130
 
 
 def test_an_unknown_term_has_no_postings(catalog: Catalog, tmp_path: Path) -> None:

@@ -16,17 +16,20 @@ def test_a_capability_is_seen_alone_and_as_its_artifacts_own() -> None:
     assert passage.views(ARTIFACT, CAPABILITY) == (alone, f"Sketcher. image. {alone}")
 
 
-def test_passages_are_all_first_views_before_all_second() -> None:
+def test_every_capability_has_its_views_and_a_digest_of_them() -> None:
     bare = {"name": "Store", "description": "Stores."}
     catalog = to_catalog(
         [
-            {"slug": slug, "name": slug, "type": "app", "capabilities": [bare]}
+            {"slug": slug, "name": slug, "type": "app", "capabilities": [bare] * 2}
             for slug in ("a", "b")
         ]
     )
-    texts = passage.passages(catalog)
-    assert texts == ["Store: Stores."] * 2 + ["a. Store: Stores.", "b. Store: Stores."]
-    digests = passage.digests(texts)
+    passages = passage.passages(catalog)
+    assert passages == [
+        *[("Store: Stores.", "a. Store: Stores.")] * 2,
+        *[("Store: Stores.", "b. Store: Stores.")] * 2,
+    ]
+    digests = passage.digests(passages)
     assert digests[0] == digests[1]
-    assert digests[2] != digests[3]
+    assert digests[1] != digests[2]
     assert digests.dtype.itemsize == 32

@@ -7,37 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from index import vector
-from index.vector import Neighbours, VectorIndex
+from index.encoder import Vectors
+from index.vector import HUGE, Neighbours, VectorIndex
 
 
 def unit(rows: int, width: int = 16) -> NDArray[np.float32]:
     vectors = np.random.default_rng(7).normal(size=(rows, width)).astype(np.float32)
     norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / norms).astype(np.float32)
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> VectorIndex:
-    vector.build(unit(200), tmp_path)
-    return VectorIndex(tmp_path)
-
-
-def test_the_capabilities_of_the_nearest_passages_are_found(index: VectorIndex) -> None:
-    need = unit(201)[-1]
-    cosines = unit(200) @ need
-    nearest = np.argsort(-cosines)[:20] % 100
-    assert index.search(need, 20).tolist() == sorted(set(nearest.tolist()))
-
-
-def test_only_capabilities_among_those_wanted_are_found(index: VectorIndex) -> None:
-    among = np.array([3, 5, 8])
-    assert index.search(unit(201)[-1], 50, among).tolist() == [3, 5, 8]
-
-
-def test_scores_are_the_cosines_of_both_views(index: VectorIndex) -> None:
-    need, rows = unit(201)[-1], np.array([4, 2])
-    expected = [unit(200)[rows] @ need, unit(200)[rows + 100] @ need]
-    np.testing.assert_allclose(index.score(need, rows), expected, atol=1e-6)
 
 
 MANY = 2000
@@ -55,6 +32,79 @@ def clustered(rows: int, width: int = 32) -> NDArray[np.float32]:
 @pytest.fixture
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vector, "MANY", MANY)
+
+
+def built(vectors: Vectors, folder: Path) -> tuple[VectorIndex, dict[str, Any]]:
+    needs = vectors[::40]
+    form = vector.build(vectors, needs, vector.nearest(needs, vectors), folder)
+    return VectorIndex(folder, form), form
+
+
+def test_few_capabilities_are_searched_exactly(tmp_path: Path) -> None:
+    index, form = built(clustered(MANY - 1), tmp_path)
+    assert form["kind"] == "flat"
+    assert not (tmp_path / vector.CODES).exists()
+    need = unit(1, 32)[0]
+    nearest = np.argsort(-(index.vectors @ need))[:20]
+    assert index.propose(need, 20).tolist() == nearest.tolist()
+    assert len(index.propose(need, 2 * MANY)) == MANY - 1
+
+
+def test_scores_are_inner_products_whichever_rows_are_beside(tmp_path: Path) -> None:
+    index, _ = built(clustered(300), tmp_path)
+    need, rows = unit(1, 32)[0], np.arange(0, 300, 7)
+    scores = index.score(need, rows)
+    np.testing.assert_allclose(scores, index.vectors[rows] @ need, atol=1e-6)
+    alone = [float(index.score(need, np.array([row]))[0]) for row in rows]
+    assert alone == scores.tolist()
+
+
+@pytest.mark.usefixtures("_few_are_many")
+@pytest.mark.parametrize(
+    ("huge", "kind", "width"), [(HUGE, "pq", 32), (0, "ivf", 32), (0, "flat", 33)]
+)
+def test_of_many_capabilities_nearly_all_nearest_are_proposed(
+    huge: int, kind: str, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector, "HUGE", huge)
+    index, form = built(clustered(3 * MANY, width), tmp_path)
+    assert form["kind"] == kind
+    needs = clustered(3 * MANY, width)[5::300]
+    near = vector.nearest(needs, index.vectors).rows
+    hits = [
+        len(np.intersect1d(index.propose(need, 100), rows))
+        for need, rows in zip(needs, near, strict=True)
+    ]
+    assert form["recall"] >= vector.RECALL
+    assert np.mean(hits) / near.shape[1] == pytest.approx(form["recall"], abs=0.02)
+
+
+@pytest.mark.usefixtures("_few_are_many")
+@pytest.mark.parametrize("count", [MANY // 2, 3 * MANY])
+@pytest.mark.parametrize("share", [0.5, 0.02, 0.001, 0])
+def test_only_what_is_wanted_is_proposed(
+    count: int, share: float, tmp_path: Path
+) -> None:
+    index, _ = built(clustered(count), tmp_path)
+    among = np.random.default_rng(3).random(count) < share
+    need = unit(1, 32)[0]
+    found = index.propose(need, 50, among)
+    assert among[found].all()
+    assert len(set(found.tolist())) == len(found) >= min(50, among.sum())
+    wanted = np.flatnonzero(among)
+    best = wanted[np.argsort(-(index.vectors[wanted] @ need))][:20]
+    assert len(np.intersect1d(found, best)) >= 0.95 * len(best)
+
+
+def test_more_is_proposed_until_enough_of_the_nearest_are_among_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector, "MANY", MANY)
+    monkeypatch.setattr(vector, "PROPOSED", 100)
+    noise = unit(3 * MANY, 32)  # no codes of two bits a dimension tell these apart
+    _, form = built(noise, tmp_path)
+    assert form["proposed"] > 100
+    assert form["recall"] >= vector.RECALL or form["proposed"] >= vector.NEVER_MORE
 
 
 def recall(neighbours: Neighbours, vectors: NDArray[np.float32], k: int) -> float:

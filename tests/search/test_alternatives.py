@@ -171,8 +171,9 @@ def test_what_people_chose_it_for_weighs_more(replacer: Replacer) -> None:
         }
         for known in (MatchGraph(), graph)
     )
-    assert weighed["earful"] < plain["earful"]  # it labels no speakers
-    assert weighed["hearken"] == pytest.approx(plain["hearken"])
+    lost = {slug: plain[slug] - weighed[slug] for slug in ("earful", "hearken")}
+    assert lost["earful"] > 0.1  # it labels no speakers
+    assert abs(lost["hearken"]) < lost["earful"] / 5
 
 
 def test_as_many_as_asked_for_and_an_unknown_one_is_refused(

@@ -214,10 +214,10 @@ def test_generations_are_listed_verified_and_undone(
     assert as_json(instead("rollback", "000002", "--json"))["id"] == "000002"
     assert "no generation '000009'" in refusal(instead("rollback", "000009"), 1)
     assert instead("verify").stdout.count("is intact") == 2
-    (home.folder("000001") / "vectors.faiss").write_bytes(b"")
+    (home.folder("000001") / "vectors.npy").write_bytes(b"")
     damaged = instead("verify")
     assert damaged.exit_code == 1
-    assert "000001 is damaged: vectors.faiss" in damaged.stdout
+    assert "000001 is damaged: vectors.npy" in damaged.stdout
     (home.folder("000001") / "manifest.json").unlink()
     assert "manifest.json" in instead("generations").stderr
 
