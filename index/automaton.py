@@ -71,6 +71,7 @@ class Automaton:
         """Make it ready to match; no phrase can be added afterwards."""
         for state in [*self._states, self._start]:
             state.closed()
+        self._words = frozenset(word for each in self._states for word in each.words)
 
     def _state(self) -> _State:
         state = _State()
@@ -139,7 +140,7 @@ class Automaton:
 
     def knows(self, word: str) -> bool:
         """Return whether a phrase has `word`, or a vocabulary that phrases may use."""
-        return any(word in state.words for state in self._states) or word in self._slots
+        return word in self._words or word in self._slots
 
     def _may_begin(self, word: str) -> bool:
         return word in self._start.words or any(

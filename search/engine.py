@@ -31,24 +31,19 @@ SHOWN_CAPABILITIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A capability that meets a need, with its score and why."""
+    """A capability that meets a need, with its score."""
 
     capability: Capability
-    explanation: Explanation
-
-    @property
-    def score(self) -> float:
-        """The capability's score, the sum of its explanation's leaves."""
-        return self.explanation.value
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """An artifact for a need, at a position from 1, its best capability first.
 
-    `confidence` is the probability that the hit is right, None for an encoder that
-    nothing was calibrated for; `lacks` the need's words that its best capability does
-    not have; `checked` tells of each constraint whether it is met, and what proves it;
+    `explanation` is that of its score, the best capability's; `confidence` is the
+    probability that the hit is right, None for an encoder that nothing was calibrated
+    for; `checked` tells of each constraint whether it is met, and what proves it;
     `told` what those said of it who needed something like this; `probability` is that
     of showing it at its position, below 1 where the engine explores.
     """
@@ -56,16 +51,16 @@ class Hit:
     position: int
     artifact: Artifact
     matches: tuple[Match, ...]
+    explanation: Explanation
     confidence: float | None
-    lacks: tuple[str, ...]
     checked: tuple[Checked, ...]
     told: Told | None
     probability: float
 
     @property
     def score(self) -> float:
-        """The artifact's score: that of its best capability."""
-        return self.matches[0].score
+        """The artifact's score: the sum of its explanation's leaves."""
+        return self.explanation.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +75,9 @@ class Hidden:
 class Answer:
     """Hits of one page, and what was counted over all that are good enough.
 
-    `nearest` is the best of those that are not, where none is good enough; `hidden`
-    counts those that a must-have keeps out.
+    `nearest` is the best of those that are not, where none is good enough, and `lacks`
+    the need's words that its best capability does not have; `hidden` counts those that
+    a must-have keeps out.
     """
 
     need: Need
@@ -90,6 +86,7 @@ class Answer:
     types: dict[str, int]
     hits: tuple[Hit, ...]
     nearest: Hit | None
+    lacks: tuple[str, ...]
     hidden: tuple[Hidden, ...]
 
 
@@ -151,6 +148,7 @@ class Engine:
                 for position, shown in page
             ),
             nearest=self._hit(ranked, likely, told, 0, 1.0, 1) if near else None,
+            lacks=self._lacks(ranked) if near else (),
             hidden=self._hidden(ranked.need),
         )
 
@@ -199,27 +197,30 @@ class Engine:
     ) -> Hit:
         owner = int(ranked.artifacts[place])
         own = ranked.rows[self.catalog.owners[ranked.rows] == owner]
+        own = own[:SHOWN_CAPABILITIES]
+        explanation = self.ranker.explain(ranked.need, int(own[0]), ranked.candidates)
+        scores = [explanation.value, *ranked.candidates.score(own[1:]).tolist()]
         matches = tuple(
-            Match(
-                self.catalog.capability(row),
-                self.ranker.explain(ranked.need, row, ranked.candidates),
-            )
-            for row in own[:SHOWN_CAPABILITIES].tolist()
-        )
-        impact = self.generation.keyword.impact
-        lacks = tuple(
-            word
-            for word in ranked.need.topic.split()
-            if (terms := analyse(word))
-            and not any(impact(term, int(own[0])) for term in terms)
+            Match(self.catalog.capability(row), score)
+            for row, score in zip(own.tolist(), scores, strict=True)
         )
         return Hit(
             position,
             self.catalog.at(owner),
             matches,
+            explanation,
             None if likely is None else float(likely[place]),
-            lacks,
             self.ranker.check(ranked.need, owner),
             told.get(owner),
             probability,
+        )
+
+    def _lacks(self, ranked: Ranked) -> tuple[str, ...]:
+        """Return the words of the topic that the best capability does not have."""
+        impact, best = self.generation.keyword.impact, int(ranked.rows[0])
+        return tuple(
+            word
+            for word in ranked.need.topic.split()
+            if (terms := analyse(word))
+            and not any(impact(each, best) for each in terms)
         )

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from index.artifact import Capability
-from index.keyword import ANALYZER, analyse
+from index.keyword import analyse, placed
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -38,8 +38,8 @@ def _spans(
     """Return where words of `wanted` stand in `text`, and how many distinct ones."""
     spans: dict[tuple[int, int], None] = {}
     met = set()
-    for token in ANALYZER(text, chars=True):
-        if token.text in wanted:
-            spans[token.startchar, token.endchar] = None
-            met.add(token.text)
+    for term, span in placed(text):
+        if term in wanted:
+            spans[span] = None
+            met.add(term)
     return tuple(spans), len(met)

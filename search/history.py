@@ -206,11 +206,7 @@ def _shown(answer: Answer, match: str, source: str | None) -> list[MatchEvent]:
             probability=hit.probability,
             generation=answer.generation,
             source=source,
-            legs={
-                part.leg: part.value
-                for part in hit.matches[0].explanation.parts
-                if part.leg
-            },
+            legs={part.leg: part.value for part in hit.explanation.parts if part.leg},
         )
         for hit in answer.hits
     ]

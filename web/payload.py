@@ -163,7 +163,7 @@ def hit(found: Hit, asked: Need, standing: Standing, *, explain: bool) -> JSON:
         "why": why(found),
     }
     if explain:
-        content["explanation"] = explanation(found.matches[0].explanation)
+        content["explanation"] = explanation(found.explanation)
     return content
 
 
@@ -172,7 +172,7 @@ def nearest(found: Answer, standing: Standing) -> JSON | None:
     if found.nearest is None:
         return None
     content = hit(found.nearest, found.need, standing, explain=False)
-    return {**content, "lacks": list(found.nearest.lacks)}
+    return {**content, "lacks": list(found.lacks)}
 
 
 def summary(artifact: Artifact, rank: Rank) -> JSON:
@@ -253,7 +253,7 @@ def match(found: Match, asked: Need) -> JSON:
 def why(found: Hit) -> list[str]:
     """Return the sentences that say why `found` is shown."""
     best = found.matches[0]
-    shares = {part.text: part for part in best.explanation.parts}
+    shares = {part.text: part for part in found.explanation.parts}
     sentences = [f"Its capability \u201c{best.capability.name}\u201d matches best."]
     for text, part in shares.items():
         if part.value > 0:

@@ -63,10 +63,14 @@ def test_the_capability_that_meets_the_need_brings_its_artifact(
 @any_need
 @given(needs)
 def test_leaves_add_up_to_the_score_of_every_match(engine: Engine, need: str) -> None:
+    found = engine.ranker.rank(Need.read(need))
+    for row, score in zip(found.rows, found.candidates.score(found.rows), strict=True):
+        explanation = engine.ranker.explain(found.need, int(row), found.candidates)
+        leaves = math.fsum(leaf.value for leaf in explanation.leaves())
+        assert leaves == pytest.approx(score, abs=1e-9)
     for hit in engine.search(Need.read(need)).hits:
-        for match in hit.matches:
-            leaves = math.fsum(leaf.value for leaf in match.explanation.leaves())
-            assert leaves == pytest.approx(match.score, abs=1e-9)
+        leaves = math.fsum(leaf.value for leaf in hit.explanation.leaves())
+        assert leaves == pytest.approx(hit.score, abs=1e-9)
         assert hit.score == hit.matches[0].score
         assert hit.score <= 1 + 1e-9
 
@@ -139,7 +143,7 @@ def test_an_artifact_is_as_good_as_its_best_capability_not_their_sum(
 
 def test_a_need_of_stop_words_alone_is_answered_by_meaning(engine: Engine) -> None:
     hits = engine.search(Need.read("the and of")).hits
-    (meaning,) = hits[0].matches[0].explanation.parts
+    (meaning,) = hits[0].explanation.parts
     assert "closeness in meaning" in meaning.text
 
 
@@ -160,14 +164,14 @@ def test_a_name_puts_its_artifact_first_whatever_else_matches(
         hits = Engine(generation, encoder).search(Need.read(need)).hits
     assert hits[0].artifact.slug == "postgres-mcp"
     assert hits[1].artifact.slug == "rival"
-    texts = [leaf.text for leaf in hits[0].matches[0].explanation.leaves()]
+    texts = [leaf.text for leaf in hits[0].explanation.leaves()]
     assert any("the need is its name" in text for text in texts)
 
 
 def test_the_beginning_of_a_name_counts(engine: Engine) -> None:
     hit = engine.search(Need.read("whisper")).hits[0]
     assert hit.artifact.slug == "whisper-tiny"
-    texts = [leaf.text for leaf in hit.matches[0].explanation.leaves()]
+    texts = [leaf.text for leaf in hit.explanation.leaves()]
     assert any("its name begins with the need" in text for text in texts)
 
 
@@ -301,7 +305,7 @@ def test_an_anchor_pulls_and_never_returns_itself(engine: Engine) -> None:
     answer = engine.search(Need.read("like kosmos-2 but an app"))
     assert "kosmos-2" not in slugs(answer)
     assert answer.hits
-    texts = [leaf.text for leaf in answer.hits[0].matches[0].explanation.leaves()]
+    texts = [leaf.text for leaf in answer.hits[0].explanation.leaves()]
     assert any("does what kosmos-2 does" in text for text in texts)
 
 
@@ -321,9 +325,8 @@ def test_constrained_scores_are_the_sum_of_their_parts(
 ) -> None:
     need = Need.read(f"{text}, offline, ideally free, like kosmos-2")
     for hit in engine.search(need).hits:
-        for match in hit.matches:
-            leaves = sum(leaf.value for leaf in match.explanation.leaves())
-            assert leaves == pytest.approx(match.score, abs=1e-9)
+        leaves = sum(leaf.value for leaf in hit.explanation.leaves())
+        assert leaves == pytest.approx(hit.score, abs=1e-9)
 
 
 def test_an_engine_that_explores_says_how_likely_each_place_was(

@@ -66,7 +66,7 @@ def test_the_words_of_the_log_are_learned_for_needs_never_seen(engine: Engine) -
     engine.ranker.adapter = learned.adapter
     (first, *_) = engine.search(Need.read("blipper contraption")).hits
     assert first.artifact.slug == "sketcher"
-    leaves = [*first.matches[0].explanation.leaves()]
+    leaves = [*first.explanation.leaves()]
     assert sum(leaf.value for leaf in leaves) == pytest.approx(first.score)
 
 

@@ -73,7 +73,7 @@ def test_what_worked_for_a_need_comes_up_for_needs_like_it(engine: Engine) -> No
     last = teach_the_last(engine)
     assert slugs(engine, NEED)[0] == last
     hit = engine.search(Need.read(NEED)).hits[0]
-    leaves = [*hit.matches[0].explanation.leaves()]
+    leaves = [*hit.explanation.leaves()]
     assert sum(leaf.value for leaf in leaves) == pytest.approx(hit.score)
     (learned,) = [leaf for leaf in leaves if leaf.leg == "past"]
     assert learned.value > 0
@@ -214,9 +214,8 @@ def test_learned_scores_are_the_sum_of_their_parts(
 ) -> None:
     teach(engine, *[(need, slug, "worked") for need, slug in told])
     for hit in engine.search(Need.read("draw a picture, offline")).hits:
-        for match in hit.matches:
-            leaves = sum(leaf.value for leaf in match.explanation.leaves())
-            assert leaves == pytest.approx(match.score, abs=1e-9)
+        leaves = sum(leaf.value for leaf in hit.explanation.leaves())
+        assert leaves == pytest.approx(hit.score, abs=1e-9)
 
 
 def test_a_hit_says_what_was_told_of_it_for_needs_like_it(engine: Engine) -> None:
