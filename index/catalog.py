@@ -34,6 +34,8 @@ class Catalog(Mapping[str, Artifact]):
     that an open generation of a million capabilities costs no start-up time.
     """
 
+    _parsed: Sequence[Artifact] = ()
+
     def __init__(self, artifacts: Iterable[Artifact]) -> None:
         """Hold `artifacts`, whose slugs must differ; their order does not matter."""
         ordered = sorted(map(_identified, artifacts), key=lambda each: each.slug)
@@ -44,6 +46,8 @@ class Catalog(Mapping[str, Artifact]):
             sizes=[len(each.capabilities) for each in ordered],
             names=[sorted(_names(each)) for each in ordered],
         )
+        # A build reads them all for every index: to parse them would take longer.
+        self._parsed = ordered
 
     def _describe(
         self,
@@ -69,7 +73,11 @@ class Catalog(Mapping[str, Artifact]):
         )
         if len(self._positions) != len(slugs):
             raise CatalogError(["slug: two artifacts share one"])
-        self.at = lru_cache(maxsize=4096)(self._parse)
+        self._remembered = lru_cache(maxsize=4096)(self._parse)
+
+    def at(self, position: int) -> Artifact:
+        """Return the artifact numbered `position`, from 0 to the number of them - 1."""
+        return self._parsed[position] if self._parsed else self._remembered(position)
 
     def _parse(self, position: int) -> Artifact:
         return Artifact.model_validate_json(self._lines[position])

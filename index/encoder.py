@@ -89,7 +89,8 @@ class ExportedEncoder:
             if name in self._inputs
         }
         vector: NDArray[np.float32] = self._session.run(None, feed)[0][0]
-        return vector / np.linalg.norm(vector)
+        unit: NDArray[np.float32] = vector / np.sqrt(vector @ vector)
+        return unit
 
     def is_word(self, text: str) -> bool:
         """Return whether `text` is one whole word of the model's vocabulary."""

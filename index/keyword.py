@@ -263,7 +263,7 @@ class KeywordIndex:
     def impact(self, term: str, row: int) -> float:
         """Return what `term` adds to the score of capability `row`, 0 if nothing."""
         rows, impacts = self.postings(term)
-        place = int(np.searchsorted(rows, row))
+        place = int(rows.searchsorted(row))
         found = place < len(rows) and int(rows[place]) == row
         return float(impacts[place]) if found else 0.0
 

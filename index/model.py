@@ -181,7 +181,7 @@ class SentenceEncoder:
             output_names=["sentence_embedding"],
             dynamic_shapes=shapes,
             dynamo=True,
-            external_data=False,
+            external_data=True,  # mapped, so that processes share it
             verbose=False,
         )
         model.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
