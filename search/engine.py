@@ -47,10 +47,11 @@ class Hit:
     """An artifact for a need, at a position from 1, its best capability first.
 
     `confidence` is the probability that the hit is right, None for an encoder that
-    nothing was calibrated for; `lacks` the need's words that its best capability does
-    not have; `checked` tells of each constraint whether it is met, and what proves it;
-    `told` what those said of it who needed something like this; `probability` is that
-    of showing it at its position, below 1 where the engine explores.
+    nothing was calibrated for and for a degraded need; `lacks` the need's words that
+    its best capability does not have; `checked` tells of each constraint whether it is
+    met, and what proves it; `told` what those said of it who needed something like
+    this; `probability` is that of showing it at its position, below 1 where the engine
+    explores.
     """
 
     position: int
@@ -183,7 +184,7 @@ class Engine:
 
     def _judged(self, ranked: Ranked) -> tuple[Scores | None, NDArray[np.int64]]:
         """Return each artifact's confidence, and the places that are to be shown."""
-        if self._calibration is None:
+        if self._calibration is None or ranked.need.degraded:
             return None, np.arange(len(ranked.artifacts))
         shown = self._calibration.shown(ranked.evidence, self.generation.floor)
         return self._calibration.confidence(ranked.evidence), np.flatnonzero(shown)

@@ -88,7 +88,8 @@ class Memory:
     ) -> bool:
         """Take in what worked in `graph`; return whether anything was new.
 
-        Each need is encoded once; `tick` is told how many of the new ones are.
+        Each need is encoded once; `tick` is told how many of the new ones are. Raises
+        EncoderError if one cannot be; what was known before is known still.
         """
         if self._learned and self._learned.outcomes == graph.told:
             return False
@@ -110,12 +111,11 @@ class Memory:
         digests = [*map(_digest, needs)]
         texts = dict(zip(digests, needs, strict=True))
         new = [digest for digest in texts if digest not in self._vectors]
-        kept = {each: self._vectors[each] for each in texts if each in self._vectors}
         for done, digest in enumerate(new, start=1):
-            kept[digest] = self._encode(texts[digest])
+            self._vectors[digest] = self._encode(texts[digest])
             tick(done, len(new))
-        self._vectors = kept
-        vectors = np.stack([kept[each] for each in digests])
+        self._vectors = {each: self._vectors[each] for each in texts}
+        vectors = np.stack([self._vectors[each] for each in digests])
         seen = np.zeros(len(self._catalog))
         for own in worked.values():
             seen[list(own)] += list(own.values())

@@ -36,7 +36,8 @@ class Need:
 
     `modes` flips constraints by key. `topic` is the need without its constraints;
     `sought`, what the retrievers look for, is the topic with the words of those
-    constraints that most artifacts say nothing of: facts cannot decide them.
+    constraints that most artifacts say nothing of: facts cannot decide them. `degraded`
+    is why nothing is known of what it means, and words alone answer it; else None.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Need:
     sought: str = ""
     constraints: tuple[Constraint, ...] = ()
     anchors: tuple[Anchor, ...] = ()
+    degraded: str | None = None
 
     @property
     def corrected(self) -> str:

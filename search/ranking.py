@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from index.adapter import Adapter
 from index.claims import SATISFIED, VIOLATED
 from index.encoder import NeedEncoder
+from index.errors import EncoderError
 from index.generation import Generation
 from index.hits import Rows, Scores, firsts, rank
 from index.keyword import analyse
 from search.confidence import Evidence
 from search.constraint import STATUSES, Checked, Constraint, is_kind, prove
+from search.deadline import TimelyEncoder
 from search.explanation import Explanation
 from search.fusion import factors, fuse, weights
 from search.memory import Memory, Told
@@ -82,7 +84,7 @@ class Ranker:
     def __init__(self, generation: Generation, encoder: NeedEncoder) -> None:
         """Rank `generation`; `encoder` is the one its passages are from."""
         self._generation = generation
-        self._encoder = encoder
+        self._encoder = encoder = TimelyEncoder(encoder)
         self.catalog = catalog = generation.catalog
         claims, has_term = generation.claims, generation.keyword.has_term
         names = Names(catalog, claims, encoder.is_word, has_term)
@@ -110,27 +112,37 @@ class Ranker:
         self.memory.forget()
         self.adapter = None
 
-    def understand(self, need: Need, *, constraints: bool = True) -> Need:
-        """Return `need` with misspelt words corrected and its constraints read.
-
-        Without `constraints`, all of it is topic. Raises NeedError if a mode is asked
-        for something that is no constraint.
-        """
+    def corrected(self, need: Need) -> Need:
+        """Return `need` with misspelt words corrected, and nothing else read."""
         corrections = self._generation.spelling.corrections(
             need.text,
             lambda word: self._encoder.is_word(word) or self._reader.knows(word),
         )
         need = replace(need, corrections=corrections)
-        if not constraints:
-            return replace(need, topic=need.corrected, sought=need.corrected)
-        reading = self._reader.read(need.corrected, need.modes)
-        return replace(
-            need,
-            topic=reading.topic,
-            sought=reading.sought,
-            constraints=tuple(_placed(each, need) for each in reading.constraints),
-            anchors=tuple(_placed(each, need) for each in reading.anchors),
-        )
+        return replace(need, topic=need.corrected, sought=need.corrected)
+
+    def understand(self, need: Need, *, constraints: bool = True) -> Need:
+        """Return `need` corrected, its constraints read and its meaning encoded.
+
+        Without `constraints`, all of it is topic. A meaning that cannot be had makes
+        it a degraded one. Raises NeedError if a mode is asked for something that is no
+        constraint.
+        """
+        need = self.corrected(need)
+        if constraints:
+            reading = self._reader.read(need.corrected, need.modes)
+            need = replace(
+                need,
+                topic=reading.topic,
+                sought=reading.sought,
+                constraints=tuple(_placed(each, need) for each in reading.constraints),
+                anchors=tuple(_placed(each, need) for each in reading.anchors),
+            )
+        try:
+            self._vectors.vector(need)  # which is remembered for all that follows
+        except EncoderError as error:
+            return replace(need, degraded=str(error))
+        return need
 
     def begins_word(self, text: str) -> bool:
         """Return whether the last word of `text` may be an unfinished one."""
@@ -203,7 +215,7 @@ class Ranker:
     def _lifts(self, need: Need, rows: Rows, scores: Scores) -> Scores:
         """Return what the past adds to each of `rows`, alike for one artifact's."""
         lifts = np.zeros(len(self.catalog))
-        if self.memory.knows and len(rows):
+        if self.memory.knows and len(rows) and not need.degraded:
             ordered = rank(rows, scores, len(rows)).rows
             owners = self.catalog.owners[ordered]
             artifacts = owners[firsts(owners)]
@@ -265,7 +277,7 @@ class Ranker:
 
     def told(self, need: Need) -> dict[int, Told]:
         """Return what was told for needs like `need`, of each artifact by position."""
-        if not self.memory.knows:
+        if not self.memory.knows or need.degraded:
             return {}
         return self.memory.told(self._vectors.vector(need))
 

@@ -147,20 +147,26 @@ class VectorRetriever:
 
     def retrieve(self, need: Need, k: int, among: Rows | None = None) -> Ranking:
         """Return the k best among the capabilities with one of the nearest passages."""
+        if need.degraded:
+            return rank(np.zeros(0, dtype=np.int64), np.zeros(0), k)
         rows = self._index.search(self._adapted(need), VIEWS * k, among)
         return rank(rows, self.score(need, rows), k)
 
     def trust(self, need: Need, best: Ranking) -> float:
-        """Return 1: the measure of the other legs' trust."""
-        return 1.0
+        """Return 1, the measure of the other legs' trust; 0 for an unknown meaning."""
+        return 0.0 if need.degraded else 1.0
 
     def score(self, need: Need, rows: Rows) -> Scores:
-        """Return the mean cosines of `rows`, in [-1, 1]."""
+        """Return the mean cosines of `rows`, in [-1, 1]; 0 for an unknown meaning."""
+        if need.degraded:
+            return np.zeros(len(rows))
         scores: Scores = self._index.score(self._adapted(need), rows).mean(axis=0)
         return scores
 
     def closeness(self, need: Need, rows: Rows) -> Scores:
         """Return the mean cosines of `rows` to the need itself, not adapted."""
+        if need.degraded:
+            return np.zeros(len(rows))
         scores: Scores = self._index.score(self.vector(need), rows).mean(axis=0)
         return scores
 

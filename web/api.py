@@ -123,7 +123,8 @@ def answer(engine: Engine, history: History, asked: SearchQuery) -> payload.JSON
 
 def _logged(history: History, found: Answer, source: str | None) -> str | None:
     """Return the id that an answer is logged under, None for that to a bot."""
-    g.answer = "met" if found.total else "unmet"
+    met = "met" if found.total else "unmet"
+    g.answer = "degraded" if found.need.degraded else met
     bot = BOTS.search(request.user_agent.string)
     return None if bot else history.answered(found, source)
 

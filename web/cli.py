@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -18,7 +18,13 @@ import click
 from index import pastneeds
 from index.artifact import TYPES
 from index.builder import adapt
-from index.errors import CatalogError, EngineError, EventError, NoGenerationError
+from index.errors import (
+    CatalogError,
+    EncoderError,
+    EngineError,
+    EventError,
+    NoGenerationError,
+)
 from index.events import GROUP
 from index.generation import Manifest, verify
 from index.home import Home
@@ -216,7 +222,7 @@ def search(
     with engine_or_first_build(settings) as engine, ExitStack() as stack:
         if history := history_or_none(settings):
             stack.enter_context(closing(history))
-            with progress.shown() as report:
+            with progress.shown() as report, suppress(EncoderError):
                 taught(engine, history, settings, report)
         started = time.perf_counter()
         found = engine.search(asked, k)

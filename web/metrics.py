@@ -43,7 +43,7 @@ def blueprint(app: Flask, engine: Callable[[], Engine], history: History) -> Blu
         ["endpoint", "method", "status"], registry=registry,
     )  # fmt: skip
     answers = Counter(
-        "instead_answers", "Needs answered: met, or unmet by any artifact.",
+        "instead_answers", "Needs answered: met, unmet, or degraded to words alone.",
         ["outcome"], registry=registry,
     )  # fmt: skip
     errors = Counter(
