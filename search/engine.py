@@ -23,6 +23,7 @@ from search.memory import Told
 from search.need import Need
 from search.rank import Ranks
 from search.ranking import Ranked, Ranker
+from search.stopwatch import timed
 from search.suggestion import Suggestion, suggest
 
 SHOWN_CAPABILITIES = 3
@@ -142,15 +143,17 @@ class Engine:
         page = enumerate(order[offset : offset + k], start=offset + 1)
         near = len(ranked.artifacts) > 0 and not len(places)
         told = self.ranker.told(ranked.need)
+        with timed("explanation"):
+            hits = tuple(
+                self._hit(ranked, likely, told, *shown, position)
+                for position, shown in page
+            )
         return Answer(
             need=ranked.need,
             generation=self.generation.id,
             total=len(places),
             types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
-            hits=tuple(
-                self._hit(ranked, likely, told, *shown, position)
-                for position, shown in page
-            ),
+            hits=hits,
             nearest=self._hit(ranked, likely, told, 0, 1.0, 1) if near else None,
             hidden=self._hidden(ranked.need),
         )

@@ -12,7 +12,7 @@ from index.claims import SATISFIED, VIOLATED
 from index.encoder import NeedEncoder
 from index.errors import EncoderError
 from index.generation import Generation
-from index.hits import Rows, Scores, firsts, rank
+from index.hits import Ranking, Rows, Scores, firsts, rank
 from index.keyword import analyse
 from search.confidence import Evidence
 from search.constraint import STATUSES, Checked, Constraint, is_kind, prove
@@ -30,6 +30,7 @@ from search.retriever import (
     Retriever,
     VectorRetriever,
 )
+from search.stopwatch import timed
 
 DOUBT, WISH = (0.0, 0.4, 1.0), (0.0, 0.02, 0.04)
 """Share of its score that a capability loses by a constraint satisfied, unknown or
@@ -128,21 +129,26 @@ class Ranker:
         it a degraded one. Raises NeedError if a mode is asked for something that is no
         constraint.
         """
-        need = self.corrected(need)
-        if constraints:
-            reading = self._reader.read(need.corrected, need.modes)
-            need = replace(
-                need,
-                topic=reading.topic,
-                sought=reading.sought,
-                constraints=tuple(_placed(each, need) for each in reading.constraints),
-                anchors=tuple(_placed(each, need) for each in reading.anchors),
-            )
+        with timed("reading"):
+            need = self.corrected(need)
+            if constraints:
+                need = self._read(need)
         try:
-            self._vectors.vector(need)  # which is remembered for all that follows
+            with timed("encoding"):
+                self._vectors.vector(need)  # which is remembered for all that follows
         except EncoderError as error:
             return replace(need, degraded=str(error))
         return need
+
+    def _read(self, need: Need) -> Need:
+        reading = self._reader.read(need.corrected, need.modes)
+        return replace(
+            need,
+            topic=reading.topic,
+            sought=reading.sought,
+            constraints=tuple(_placed(each, need) for each in reading.constraints),
+            anchors=tuple(_placed(each, need) for each in reading.anchors),
+        )
 
     def begins_word(self, text: str) -> bool:
         """Return whether the last word of `text` may be an unfinished one."""
@@ -194,22 +200,25 @@ class Ranker:
         """
         allowed = self.allowed(need)
         among = None if allowed.all() else np.flatnonzero(allowed[self.catalog.owners])
-        proposed = {
-            each.name: each.retrieve(need, DEPTH, among) for each in self.retrievers
-        }
+        proposed: dict[str, Ranking] = {}
+        for each in self.retrievers:
+            with timed(each.name):
+                proposed[each.name] = each.retrieve(need, DEPTH, among)
         found = [each.rows for each in proposed.values()]
         rows = np.unique(np.concatenate([*found, np.array(also, dtype=np.int64)]))
         rows = rows[~self._denied(need, rows)]
-        legs = {each.name: each.score(need, rows) for each in self.retrievers}
-        shares = weights(
-            {
-                each.name: each.trust(need, proposed[each.name])
-                for each in self.retrievers
-            }
-        )
-        by = factors(legs, shares)
-        scores = fuse(legs, by) * (1 - self.doubts(need, self.catalog.owners[rows]))
-        learned = self._lifts(need, rows, scores)
+        legs: dict[str, Scores] = {}
+        trust: dict[str, float] = {}
+        for each in self.retrievers:
+            with timed(each.name):
+                legs[each.name] = each.score(need, rows)
+                trust[each.name] = each.trust(need, proposed[each.name])
+        with timed("fusion"):
+            shares = weights(trust)
+            by = factors(legs, shares)
+            scores = fuse(legs, by) * (1 - self.doubts(need, self.catalog.owners[rows]))
+        with timed("past"):
+            learned = self._lifts(need, rows, scores)
         return Candidates(rows, legs, shares, by, learned, scores + learned)
 
     def _lifts(self, need: Need, rows: Rows, scores: Scores) -> Scores:

@@ -15,6 +15,7 @@ from search.engine import Answer, Engine
 from search.history import History
 from search.listing import Listing, Place, Sort
 from search.need import MAX_LENGTH, MIN_LENGTH, Need
+from search.stopwatch import timed
 from web import asking, given, payload, schema
 from web.etag import conditional
 from web.openapi import describes
@@ -118,7 +119,9 @@ def answer(engine: Engine, history: History, asked: SearchQuery) -> payload.JSON
     took_ms = (time.perf_counter() - started) * 1000
     match = _logged(history, found, asked.source)
     slugs, known = engine.catalog.slugs, asking.standing(engine, history.graph())
-    return payload.answer(found, slugs, known, match, took_ms, explain=asked.explain)
+    explain = asked.explain
+    with timed("rendering"):
+        return payload.answer(found, slugs, known, match, took_ms, explain=explain)
 
 
 def _logged(history: History, found: Answer, source: str | None) -> str | None:
@@ -126,7 +129,8 @@ def _logged(history: History, found: Answer, source: str | None) -> str | None:
     met = "met" if found.total else "unmet"
     g.answer = "degraded" if found.need.degraded else met
     bot = BOTS.search(request.user_agent.string)
-    return None if bot else history.answered(found, source)
+    with timed("logging"):
+        return None if bot else history.answered(found, source)
 
 
 class Pair(BaseModel):
@@ -179,7 +183,9 @@ def _needs(api: Blueprint, engine: Callable[[], Engine], history: History) -> No
     @describes(schema.SearchAnswer, parameters=SearchQuery)
     def search(asked: SearchQuery) -> Response:
         """Answer a need with ranked artifacts."""
-        return jsonify(answer(engine(), history, asked))
+        found = answer(engine(), history, asked)
+        with timed("rendering"):
+            return jsonify(found)
 
     @api.post("/api/v1/resolve")
     @describes(schema.ResolveAnswer, body=Intent)

@@ -16,6 +16,7 @@ from search.constraint import MODES
 from search.engine import Engine
 from search.history import History
 from search.rank import VERSION, WEIGHTS
+from search.stopwatch import timed
 from web import api, asking, markdown, payload
 from web.given import validated
 
@@ -49,10 +50,11 @@ def wants_markdown() -> bool:
 
 def page(template: str, lines: Callable[[], Iterable[str]], **content: Any) -> Page:
     """Return the page of a template, or `lines` if the request asks for Markdown."""
-    if wants_markdown():
-        text = "\n".join(lines()) + "\n"
-        return Response(text, content_type="text/markdown; charset=utf-8")
-    return render_template(template, **content)
+    with timed("rendering"):
+        if wants_markdown():
+            text = "\n".join(lines()) + "\n"
+            return Response(text, content_type="text/markdown; charset=utf-8")
+        return render_template(template, **content)
 
 
 def plain(slug: str, catalog: Catalog) -> str:

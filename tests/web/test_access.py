@@ -225,6 +225,23 @@ def test_requests_answers_and_errors_are_counted(
     assert not [each for each in found if "nobody" in each or "nowhere" in each]
 
 
+def test_the_parts_of_an_answer_are_timed(client: FlaskClient) -> None:
+    client.get("/api/v1/search?q=captions")
+    client.get("/search?q=captions")
+    client.get("/api/v1/artifacts/kosmos-2")
+    found = counted(client)
+    legs = ("keyword", "vector", "name", "anchor")
+    for part in ("reading", "encoding", *legs, "fusion", "explanation"):
+        assert found[f"instead_part_seconds_count {part}"] == 2
+    assert found["instead_part_seconds_count logging"] == 2
+    assert found["instead_part_seconds_count rendering"] == 2
+    parts = [found[each] for each in found if each.startswith("instead_part_seconds_s")]
+    whole = [
+        found[each] for each in found if each.startswith("instead_request_seconds_s")
+    ]
+    assert 0 < sum(parts) < sum(whole)
+
+
 def test_metrics_are_told_where_the_engine_is_not(history: History) -> None:
     from index.errors import NoGenerationError
 
