@@ -33,7 +33,7 @@ from index.scales import Scales
 from index.spelling import Spelling
 from index.vector import VectorIndex
 
-FORMAT = 3
+FORMAT = 4
 """Version of everything a generation holds; another one is refused, never guessed."""
 
 MANIFEST, LOCK = "manifest.json", "lock"

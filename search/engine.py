@@ -1,6 +1,5 @@
 """The engine: one open generation answering needs."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -18,6 +17,7 @@ from search.confidence import Calibration
 from search.constraint import Checked, Constraint
 from search.explanation import Explanation
 from search.exploration import explored
+from search.facets import Facets
 from search.graph import need_key
 from search.memory import Told
 from search.need import Need
@@ -82,14 +82,15 @@ class Hidden:
 class Answer:
     """Hits of one page, and what was counted over all that are good enough.
 
-    `nearest` is the best of those that are not, where none is good enough; `hidden`
-    counts those that a must-have keeps out.
+    `facets` has for each facet how many artifacts have each value, with what the need
+    keeps to in the other facets. `nearest` is the best of those that are not good
+    enough, where none is; `hidden` counts those that a must-have keeps out.
     """
 
     need: Need
     generation: str
     total: int
-    types: dict[str, int]
+    facets: dict[str, dict[str, int]]
     hits: tuple[Hit, ...]
     nearest: Hit | None
     hidden: tuple[Hidden, ...]
@@ -117,6 +118,7 @@ class Engine:
         self.ranker = Ranker(generation, encoder)
         self._ranks: Ranks | None = None
         self.aligner = Aligner(generation)
+        self.facets = Facets(generation.claims)
         calibration = calibration or Calibration.shipped()
         fitting = calibration.encoder == generation.manifest.encoder["digest"]
         self._calibration = calibration if fitting else None
@@ -137,29 +139,32 @@ class Engine:
         """
         ranked = self.ranker.rank(need)
         likely, places = self._judged(ranked)
-        types = Counter(self.catalog.types[ranked.artifacts[places]].tolist())
+        matching = ranked.artifacts[places]
+        kept = self.facets.kept(need.facets)
+        places = places[kept[matching]]
         seed = f"{datetime.now(UTC).date()} {self.generation.id} {need_key(need.text)}"
         order = explored(places.tolist(), self.explore, seed)
         page = enumerate(order[offset : offset + k], start=offset + 1)
-        near = len(ranked.artifacts) > 0 and not len(places)
         told = self.ranker.told(ranked.need)
         with timed("explanation"):
             hits = tuple(
                 self._hit(ranked, likely, told, *shown, position)
                 for position, shown in page
             )
+        near = np.flatnonzero(kept[ranked.artifacts])[: 0 if len(places) else 1]
+        missed = [self._hit(ranked, likely, told, int(each), 1.0, 1) for each in near]
         return Answer(
             need=ranked.need,
             generation=self.generation.id,
             total=len(places),
-            types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
+            facets=self.facets.counted(matching, need.facets),
             hits=hits,
-            nearest=self._hit(ranked, likely, told, 0, 1.0, 1) if near else None,
-            hidden=self._hidden(ranked.need),
+            nearest=missed[0] if missed else None,
+            hidden=self._hidden(ranked.need, kept),
         )
 
-    def _hidden(self, need: Need) -> tuple[Hidden, ...]:
-        """Return what the must-haves of `need` keep out, each counted for its first."""
+    def _hidden(self, need: Need, kept: NDArray[np.bool_]) -> tuple[Hidden, ...]:
+        """Return what of `kept` must-haves keep out, each counted for its first."""
         broken = [each for each in self.ranker.broken(need) if each[1].any()]
         if not broken:
             return ()
@@ -167,6 +172,7 @@ class Engine:
         _, places = self._judged(ranked)
         left = np.zeros(len(self.catalog), dtype=np.bool_)
         left[ranked.artifacts[places]] = True
+        left &= kept
         hidden = []
         for constraint, forbidden in broken:
             count = int((left & forbidden).sum())

@@ -155,11 +155,8 @@ class Ranker:
         return self._generation.spelling.begins_word(text)
 
     def allowed(self, need: Need) -> NDArray[np.bool_]:
-        """Return which artifacts no type, must-have or exclusion of `need` forbids."""
-        catalog = self.catalog
-        allowed = np.ones(len(catalog), dtype=np.bool_)
-        if need.types:
-            allowed &= np.isin(catalog.types, list(need.types))
+        """Return which artifacts no must-have or exclusion of `need` forbids."""
+        allowed = np.ones(len(self.catalog), dtype=np.bool_)
         for _, forbidden in self.broken(need):
             allowed &= ~forbidden
         for anchor in need.anchors:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest, Forbidden
 from index.artifact import TYPES, Type
 from search.constraint import MODES, Mode
 from search.engine import Answer, Engine
+from search.facets import FACETS
 from search.history import History
 from search.listing import Listing, Place, Sort
 from search.need import MAX_LENGTH, MIN_LENGTH, Need
@@ -30,6 +31,7 @@ NeedText = Annotated[str, _lengths(MIN_LENGTH)]
 Wish = Annotated[str, _lengths(0)]
 TypeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]
 Key = Annotated[str, WithJsonSchema({"type": "string", "examples": ["price:free"]})]
+Value = Annotated[str, Field(max_length=200)]
 Source = Annotated[str, Field(max_length=100)]
 
 
@@ -44,11 +46,31 @@ class SearchQuery(BaseModel):
         0, description="Hits to pass over."
     )
     type: list[TypeName] = Field([], description="Only artifacts of these types.")
+    deployment: list[Value] = Field(
+        [], description="Only artifacts known to be deployed so, such as edge."
+    )
+    pricing: list[Value] = Field(
+        [], description="Only artifacts known to be priced so, such as open_source."
+    )
+    license: list[Value] = Field(
+        [],
+        description="Only artifacts with a licence that is known to be permissive, "
+        "copyleft, restricted or noncommercial, or that has this SPDX id.",
+    )
+    provider: list[Value] = Field(
+        [], description="Only artifacts known to be of this provider."
+    )
     must: list[Key] = Field([], description="Keys of constraints that must hold.")
     prefer: list[Key] = Field([], description="Keys of constraints that are wishes.")
     off: list[Key] = Field([], description="Keys of constraints that do not count.")
     explain: bool = Field(False, description="Whether to say what scores are sums of.")
     source: Source | None = Field(None, description="The caller's own name, logged.")
+
+    @property
+    def facets(self) -> dict[str, list[str]]:
+        """What artifacts are kept to, by facet."""
+        given = {facet: getattr(self, facet) for facet in FACETS}
+        return {facet: values for facet, values in given.items() if values}
 
     @property
     def modes(self) -> dict[str, Mode]:
@@ -114,7 +136,7 @@ BOTS = re.compile(r"(?i)bot\b|crawl|spider|slurp|preview|monitor")
 def answer(engine: Engine, history: History, asked: SearchQuery) -> payload.JSON:
     """Return the JSON of one answered search, which is logged hit by hit."""
     started = time.perf_counter()
-    need = Need.read(asked.q, asked.type, asked.modes)
+    need = Need.read(asked.q, modes=asked.modes, facets=asked.facets)
     found = engine.search(need, asked.limit, asked.offset)
     took_ms = (time.perf_counter() - started) * 1000
     match = _logged(history, found, asked.source)

@@ -86,7 +86,7 @@ def resolved(
     `match` is the id it was logged under, None if it was not.
     """
     replacer = Replacer(engine)
-    asked = Need.read(found.need.text, found.need.types, found.need.modes)
+    asked = Need.read(found.need.text, modes=found.need.modes, facets=found.need.facets)
     others = [
         replacer.instead_of(hit.artifact.slug, graph, asked, SPARE)
         for hit in found.hits

@@ -85,7 +85,7 @@ def measured() -> dict[str, Any]:
 
 def _address(asked: api.SearchQuery, flips: Mapping[str, str], **other: Any) -> str:
     """Return the address of a search with constraints' modes flipped."""
-    given: dict[str, Any] = {"q": asked.q, "type": asked.type}
+    given: dict[str, Any] = {"q": asked.q, **asked.facets}
     given |= {
         mode: [key for key, each in flips.items() if each == mode] for mode in MODES
     }
@@ -143,19 +143,28 @@ def _searching(pages: Blueprint, engine: Engines, history: History) -> None:
             """Return the address of the same search, one constraint's mode changed."""
             return _address(asked, {**asked.modes, key: mode})
 
-        def narrowed(kind: str) -> str:
-            """Return the address of the same search for one type, or for any again."""
-            kinds = [] if asked.type == [kind] else [kind]
-            return _address(asked, asked.modes, type=kinds)
+        def narrowed(facet: str, value: str) -> str:
+            """Return the address of the same search, one more value kept to or less."""
+            values = [each for each in asked.facets.get(facet, ()) if each != value]
+            if value not in asked.facets.get(facet, ()):
+                values.append(value)
+            return _address(asked, asked.modes, **{facet: values})
+
+        def widened() -> str:
+            """Return the address of the same search, kept to nothing."""
+            return _address(asked, asked.modes, **{each: [] for each in asked.facets})
 
         return page(
             "search.html",
             lambda: markdown.answer(found),
             answer=found,
             limit=asked.limit,
-            kinds=asked.type,
+            kept=asked.facets,
             flipped=flipped,
             narrowed=narrowed,
+            widened=widened,
+            label=payload.label,
+            value=payload.row_value,
             further=lambda offset: _address(asked, asked.modes, offset=offset),
             words=payload.asked,
             modes=MODES,

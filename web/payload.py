@@ -71,7 +71,7 @@ def answer(
         "need": need(found.need, slugs),
         "matchId": match,
         "total": found.total,
-        "facets": {"type": found.types},
+        "facets": found.facets,
         "matches": hits,
         "nearest": nearest(found, standing),
         "hidden": [

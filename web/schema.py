@@ -178,9 +178,13 @@ class Hidden(Constraint):
 
 
 class Facets(Shape):
-    """How many artifacts match, by what they are."""
+    """How many artifacts match by what they are, kept to the other facets' filters."""
 
     type: dict[str, Count]
+    deployment: dict[str, Count]
+    pricing: dict[str, Count]
+    license: dict[str, Count]
+    provider: dict[str, Count]
 
 
 class Degradable(Shape):
