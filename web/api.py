@@ -226,7 +226,7 @@ def _needs(api: Blueprint, engine: Callable[[], Engine], history: History) -> No
             raise BadRequest(f"q: should have 1 to {MAX_LENGTH} characters")
         now = engine()
         return conditional(
-            lambda: payload.suggestion(now.suggest(asked.q)), *_built(now)
+            lambda: payload.suggestion(now.suggest(asked.q)), *asking.built(now)
         )
 
 
@@ -234,17 +234,9 @@ def _artifacts(api: Blueprint, engine: Callable[[], Engine], history: History) -
     """Tell of artifacts, alone and beside each other."""
     listing = Listing()
 
-    def unless_known(
-        now: Engine, make: Callable[[], payload.JSON], need: str = ""
-    ) -> Response:
-        """Return what `make` gives with its ETag; for a need it is made each time.
-
-        What past needs teach changes with the time, all else with the generation, the
-        log and the day that figures are dated against.
-        """
-        if need.strip():
-            return jsonify(make())
-        return conditional(make, *_built(now), history.state(), asking.today())
+    def unless_known(now: Engine, make: Callable[[], payload.JSON]) -> Response:
+        """Return what `make` gives, unless the caller has it."""
+        return conditional(make, *asking.state(now, history))
 
     @api.get("/api/v1/artifacts")
     @describes(schema.Listing, parameters=ArtifactsQuery, conditional=True)
@@ -284,7 +276,7 @@ def _artifacts(api: Blueprint, engine: Callable[[], Engine], history: History) -
                 now, graph, slug, asked.q, asked.limit, family=asked.family
             )
 
-        return unless_known(now, made, asked.q)
+        return unless_known(now, made)
 
     @api.get("/api/v1/compare")
     @describes(
@@ -298,7 +290,7 @@ def _artifacts(api: Blueprint, engine: Callable[[], Engine], history: History) -
             graph = history.graph()
             return asking.compared(now, graph, asked.a, asked.b, asked.q)
 
-        return unless_known(now, made, asked.q)
+        return unless_known(now, made)
 
 
 def _place(asked: ArtifactsQuery) -> Place | None:
@@ -332,12 +324,6 @@ def _log(api: Blueprint, engine: Callable[[], Engine], history: History) -> None
     def validate(told: schema.Record) -> Response:
         """List what is wrong with one record of a catalogue, and what is thin."""
         return jsonify(asking.validated(request.get_data()))
-
-
-def _built(engine: Engine) -> tuple[str, str]:
-    """Return what tells one generation from any other."""
-    manifest = engine.generation.manifest
-    return manifest.id, manifest.created
 
 
 def probes(engine: Callable[[], Engine]) -> Blueprint:
