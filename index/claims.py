@@ -250,7 +250,8 @@ def build(
 def _others(artifact: Artifact) -> set[str]:
     """Return the claims of who made it, of which family it is, and what kind."""
     family = {f"family={artifact.family}"} if artifact.family else set()
-    return family | _makers(artifact) | _kinds(artifact)
+    maker = {f"maker={artifact.provider}"} if artifact.provider else set()
+    return family | maker | _makers(artifact) | _kinds(artifact)
 
 
 def _makers(artifact: Artifact) -> set[str]:
@@ -294,6 +295,13 @@ class Claims:
     def with_claim(self, claim: str) -> NDArray[np.int32]:
         """Return the positions of the artifacts that state `claim`, ascending."""
         return self._positions.get(claim, np.zeros(0, dtype=np.int32))
+
+    def values(self, field: str) -> dict[str, NDArray[np.int32]]:
+        """Return the values that are stated in `field`, each with its positions."""
+        return {
+            claim.partition("=")[2]: self.with_claim(claim)
+            for claim in self._of((field,))
+        }
 
     @cached_property
     def families(self) -> dict[int, str]:

@@ -71,6 +71,7 @@ class Replacer:
         self._catalog = engine.catalog
         self._generation = engine.generation
         self._aligner = engine.aligner
+        self._facets = engine.facets
 
     def instead_of(
         self,
@@ -96,7 +97,7 @@ class Replacer:
         allowed = np.ones(len(self._catalog), dtype=np.bool_)
         if need is not None:
             scores = self._for_need(need, scores)
-            allowed = self._ranker.allowed(need)
+            allowed = self._ranker.allowed(need) & self._facets.kept(need.facets)
         allowed[own] = False
         families = self._generation.claims.families
         if own in families and not family:

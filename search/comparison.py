@@ -258,7 +258,7 @@ class Comparer:
         """Return how each answers `need`, scored among all that answer its topic."""
         ranker = self._engine.ranker
         rows = [row for place in places for row in self._aligner.rows(place)]
-        bare = replace(need, constraints=(), types=frozenset(), anchors=())
+        bare = replace(need, constraints=(), anchors=())
         scores = ranker.scores(bare, rows) if need.said else dict.fromkeys(rows, 0.0)
         answers = []
         for place in places:

@@ -1,6 +1,5 @@
 """The engine: one open generation answering needs."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -18,11 +17,13 @@ from search.confidence import Calibration
 from search.constraint import Checked, Constraint
 from search.explanation import Explanation
 from search.exploration import explored
+from search.facets import Facets
 from search.graph import need_key
 from search.memory import Told
 from search.need import Need
 from search.rank import Ranks
 from search.ranking import Ranked, Ranker
+from search.stopwatch import timed
 from search.suggestion import Suggestion, suggest
 
 SHOWN_CAPABILITIES = 3
@@ -43,9 +44,10 @@ class Hit:
 
     `explanation` is that of its score, the best capability's; `confidence` is the
     probability that the hit is right, None for an encoder that nothing was calibrated
-    for; `checked` tells of each constraint whether it is met, and what proves it;
-    `told` what those said of it who needed something like this; `probability` is that
-    of showing it at its position, below 1 where the engine explores.
+    for and for a degraded need; `checked` tells of each constraint whether it is met,
+    and what proves it; `told` what those said of it who needed something like this;
+    `probability` is that of showing it at its position, below 1 where the engine
+    explores.
     """
 
     position: int
@@ -75,15 +77,16 @@ class Hidden:
 class Answer:
     """Hits of one page, and what was counted over all that are good enough.
 
-    `nearest` is the best of those that are not, where none is good enough, and `lacks`
-    the need's words that its best capability does not have; `hidden` counts those that
-    a must-have keeps out.
+    `facets` has for each facet how many artifacts have each value, with what the need
+    keeps to in the other facets. `nearest` is the best of those that are not good
+    enough, where none is, and `lacks` the need's words that its best capability does
+    not have; `hidden` counts those that a must-have keeps out.
     """
 
     need: Need
     generation: str
     total: int
-    types: dict[str, int]
+    facets: dict[str, dict[str, int]]
     hits: tuple[Hit, ...]
     nearest: Hit | None
     lacks: tuple[str, ...]
@@ -112,6 +115,7 @@ class Engine:
         self.ranker = Ranker(generation, encoder)
         self._ranks: Ranks | None = None
         self.aligner = Aligner(generation)
+        self.facets = Facets(generation.claims)
         calibration = calibration or Calibration.shipped()
         fitting = calibration.encoder == generation.manifest.encoder["digest"]
         self._calibration = calibration if fitting else None
@@ -132,28 +136,34 @@ class Engine:
         """
         ranked = self.ranker.rank(need)
         likely, places = self._judged(ranked)
-        types = Counter(self.catalog.types[ranked.artifacts[places]].tolist())
+        matching = ranked.artifacts[places]
+        kept = self.facets.kept(need.facets)
+        places = places[kept[matching]]
         seed = f"{datetime.now(UTC).date()} {self.generation.id} {need_key(need.text)}"
         order = explored(places.tolist(), self.explore, seed)
         page = enumerate(order[offset : offset + k], start=offset + 1)
-        near = len(ranked.artifacts) > 0 and not len(places)
         told = self.ranker.told(ranked.need)
+        with timed("explanation"):
+            hits = tuple(
+                self._hit(ranked, likely, told, *shown, position)
+                for position, shown in page
+            )
+        near = np.flatnonzero(kept[ranked.artifacts])[: 0 if len(places) else 1]
+        missed = [self._hit(ranked, likely, told, int(each), 1.0, 1) for each in near]
+        lacks = [self._lacks(ranked, int(each)) for each in near]
         return Answer(
             need=ranked.need,
             generation=self.generation.id,
             total=len(places),
-            types=dict(sorted(types.items(), key=lambda each: (-each[1], each[0]))),
-            hits=tuple(
-                self._hit(ranked, likely, told, *shown, position)
-                for position, shown in page
-            ),
-            nearest=self._hit(ranked, likely, told, 0, 1.0, 1) if near else None,
-            lacks=self._lacks(ranked) if near else (),
-            hidden=self._hidden(ranked.need),
+            facets=self.facets.counted(matching, need.facets),
+            hits=hits,
+            nearest=missed[0] if missed else None,
+            lacks=lacks[0] if lacks else (),
+            hidden=self._hidden(ranked.need, kept),
         )
 
-    def _hidden(self, need: Need) -> tuple[Hidden, ...]:
-        """Return what the must-haves of `need` keep out, each counted for its first."""
+    def _hidden(self, need: Need, kept: NDArray[np.bool_]) -> tuple[Hidden, ...]:
+        """Return what of `kept` must-haves keep out, each counted for its first."""
         broken = [each for each in self.ranker.broken(need) if each[1].any()]
         if not broken:
             return ()
@@ -161,6 +171,7 @@ class Engine:
         _, places = self._judged(ranked)
         left = np.zeros(len(self.catalog), dtype=np.bool_)
         left[ranked.artifacts[places]] = True
+        left &= kept
         hidden = []
         for constraint, forbidden in broken:
             count = int((left & forbidden).sum())
@@ -181,7 +192,7 @@ class Engine:
 
     def _judged(self, ranked: Ranked) -> tuple[Scores | None, NDArray[np.int64]]:
         """Return each artifact's confidence, and the places that are to be shown."""
-        if self._calibration is None:
+        if self._calibration is None or ranked.need.degraded:
             return None, np.arange(len(ranked.artifacts))
         shown = self._calibration.shown(ranked.evidence, self.generation.floor)
         return self._calibration.confidence(ranked.evidence), np.flatnonzero(shown)
@@ -215,9 +226,10 @@ class Engine:
             probability,
         )
 
-    def _lacks(self, ranked: Ranked) -> tuple[str, ...]:
-        """Return the words of the topic that the best capability does not have."""
-        impact, best = self.generation.keyword.impact, int(ranked.rows[0])
+    def _lacks(self, ranked: Ranked, place: int) -> tuple[str, ...]:
+        """Return the words of the topic that an artifact's best does not have."""
+        own = self.catalog.owners[ranked.rows] == ranked.artifacts[place]
+        impact, best = self.generation.keyword.impact, int(ranked.rows[own][0])
         return tuple(
             word
             for word in ranked.need.topic.split()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import JudgementError
+from index.errors import EncoderError, JudgementError
 from index.hits import Scores, firsts, rank
 from search.engine import Engine
 from search.fusion import factors, fuse, reciprocal_rank
@@ -176,7 +176,8 @@ def evaluate(
     fixed mix: the one weight that is best on this very set, chosen with its labels.
     `without` takes parts out: "constraints" reads all of a need as its topic, "graph"
     forgets what past needs taught.
-    Raises JudgementError if no need is judged, NeedError for one without words.
+    Raises JudgementError if no need is judged, NeedError for one without words, and
+    EncoderError for one that words alone could answer.
     """
     judged = {
         qid: text
@@ -194,6 +195,8 @@ def evaluate(
         need = engine.ranker.understand(
             Need.read(text, limit=None), constraints="constraints" not in without
         )
+        if need.degraded:
+            raise EncoderError(f"{need.degraded}: words alone are no measure")
         found = engine.ranker.candidates(need)
         run[qid] = _ranked(engine, found, found.scores)
         systems = _systems(found) if legs else {"ours": found.scores}

@@ -8,13 +8,13 @@ from index.hits import Scores
 
 
 def weights(trust: Mapping[str, float]) -> dict[str, float]:
-    """Return each leg's share of the trust in all legs; they sum to 1.
+    """Return each leg's share of the trust in all legs; they sum to 1, or all are 0.
 
     One fixed weight is wrong for every need: the best one of a set of needs lies
     anywhere from .2 to .7 for the keyword leg. So each leg is judged by its own ranking
     for this very need, without labels.
     """
-    total = sum(trust.values())
+    total = sum(trust.values()) or 1.0
     return {name: value / total for name, value in trust.items()}
 
 

@@ -179,8 +179,8 @@ class History:
 def _shown(answer: Answer, match: str, source: str | None) -> list[MatchEvent]:
     """Return an event for each hit; one of no artifact where nothing was answered."""
     now = datetime.now(UTC)
-    if not answer.hits and answer.total:
-        return []  # a page beyond the last shows nothing, and leaves nothing unmet
+    if not answer.hits and (answer.total or answer.need.degraded):
+        return []  # beyond the last page, or by words alone, nothing is left unmet
     if not answer.hits:
         event = MatchEvent(
             id=f"{match}-0",

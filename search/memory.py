@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class _Learned:
-    outcomes: int
+    told_by: tuple[ref[MatchGraph], int]
     texts: list[str]
     vectors: NDArray[np.float32]
     needs: Neighbours
@@ -88,9 +89,11 @@ class Memory:
     ) -> bool:
         """Take in what worked in `graph`; return whether anything was new.
 
-        Each need is encoded once; `tick` is told how many of the new ones are.
+        Each need is encoded once; `tick` is told how many of the new ones are. Raises
+        EncoderError if one cannot be; what was known before is known still.
         """
-        if self._learned and self._learned.outcomes == graph.told:
+        told_by = ref(graph), graph.told
+        if self._learned and self._learned.told_by == told_by:
             return False
         worked: dict[str, dict[int, float]] = {}
         told: dict[str, dict[int, Told]] = {}
@@ -110,17 +113,16 @@ class Memory:
         digests = [*map(_digest, needs)]
         texts = dict(zip(digests, needs, strict=True))
         new = [digest for digest in texts if digest not in self._vectors]
-        kept = {each: self._vectors[each] for each in texts if each in self._vectors}
         for done, digest in enumerate(new, start=1):
-            kept[digest] = self._encode(texts[digest])
+            self._vectors[digest] = self._encode(texts[digest])
             tick(done, len(new))
-        self._vectors = kept
-        vectors = np.stack([kept[each] for each in digests])
+        self._vectors = {each: self._vectors[each] for each in texts}
+        vectors = np.stack([self._vectors[each] for each in digests])
         seen = np.zeros(len(self._catalog))
         for own in worked.values():
             seen[list(own)] += list(own.values())
         self._learned = _Learned(
-            graph.told,
+            told_by,
             needs,
             vectors,
             Neighbours(vectors, self._learned.needs if self._learned else None),
@@ -142,6 +144,11 @@ class Memory:
                 before = told.get(position, Told(0, 0))
                 told[position] = Told(before.worked + each.worked, before.n + each.n)
         return told
+
+    @property
+    def outcomes(self) -> int:
+        """How many outcomes of the log were learned from, 0 if nothing was."""
+        return self._learned.told_by[1] if self._learned else 0
 
     @property
     def knows(self) -> bool:

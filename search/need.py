@@ -32,21 +32,28 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A need as the engine reads it; `types` is empty where any type will do.
+    """A need as the engine reads it; `facets` are what its artifacts are kept to.
 
     `modes` flips constraints by key. `topic` is the need without its constraints;
     `sought`, what the retrievers look for, is the topic with the words of those
-    constraints that most artifacts say nothing of: facts cannot decide them.
+    constraints that most artifacts say nothing of: facts cannot decide them. `degraded`
+    is why nothing is known of what it means, and words alone answer it; else None.
     """
 
     text: str
-    types: frozenset[str] = frozenset()
+    facets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     modes: Mapping[str, Mode] = field(default_factory=dict)
     corrections: tuple[Correction, ...] = ()
     topic: str = ""
     sought: str = ""
     constraints: tuple[Constraint, ...] = ()
     anchors: tuple[Anchor, ...] = ()
+    degraded: str | None = None
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The types that artifacts are kept to, none where any will do."""
+        return self.facets.get("type", frozenset())
 
     @property
     def corrected(self) -> str:
@@ -88,12 +95,13 @@ class Need:
         types: Iterable[str] = (),
         modes: Mapping[str, Mode] | None = None,
         limit: int | None = MAX_LENGTH,
+        facets: Mapping[str, Iterable[str]] | None = None,
     ) -> "Need":
         """Return the need of a person's words; they are prose, never query syntax.
 
-        Control characters count as spaces. Raises NeedError for a text that is too
-        short, longer than `limit` or without a letter or digit, and for an unknown
-        type.
+        Control characters count as spaces. `types` are short for the facet of types.
+        Raises NeedError for a text that is too short, longer than `limit` or without a
+        letter or digit, and for an unknown type.
         """
         text = unicodedata.normalize("NFC", text.encode(errors="replace").decode())
         text = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+", " ", text).strip()
@@ -104,9 +112,11 @@ class Need:
             raise NeedError(f"{message}; say it in one or two sentences")
         if not re.search(r"[^\W_]", text):
             raise NeedError("a need has words; say what the artifact should do")
-        wanted = frozenset(types)
-        unknown = sorted(wanted - set(TYPES))
+        facets = {**(facets or {}), **({"type": types} if types else {})}
+        kept = {name: frozenset(values) for name, values in facets.items()}
+        unknown = sorted(kept.get("type", frozenset()) - set(TYPES))
         if unknown:
             message = f"no artifact has the type {unknown[0]!r}"
             raise NeedError(f"{message}; types are {', '.join(TYPES)}")
-        return cls(text, wanted, modes or {}, topic=text, sought=text)
+        kept = {name: values for name, values in kept.items() if values}
+        return cls(text, kept, modes or {}, topic=text, sought=text)

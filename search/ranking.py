@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from index.adapter import Adapter
 from index.claims import SATISFIED, VIOLATED
 from index.encoder import NeedEncoder
+from index.errors import EncoderError
 from index.generation import Generation
 from index.hits import Rows, Scores, firsts, rank
 from index.keyword import analyse
 from search.confidence import Evidence
 from search.constraint import STATUSES, Checked, Constraint, is_kind, prove
+from search.deadline import TimelyEncoder
 from search.explanation import Explanation
 from search.fusion import factors, fuse, weights
 from search.memory import Memory, Told
@@ -28,6 +30,7 @@ from search.retriever import (
     Retriever,
     VectorRetriever,
 )
+from search.stopwatch import timed
 
 DOUBT, WISH = (0.0, 0.4, 1.0), (0.0, 0.02, 0.04)
 """Share of its score that a capability loses by a constraint satisfied, unknown or
@@ -87,7 +90,7 @@ class Ranker:
     def __init__(self, generation: Generation, encoder: NeedEncoder) -> None:
         """Rank `generation`; `encoder` is the one its passages are from."""
         self._generation = generation
-        self._encoder = encoder
+        self._encoder = encoder = TimelyEncoder(encoder)
         self.catalog = catalog = generation.catalog
         claims, has_term = generation.claims, generation.keyword.has_term
         names = Names(catalog, claims, encoder.is_word, has_term)
@@ -115,19 +118,34 @@ class Ranker:
         self.memory.forget()
         self.adapter = None
 
-    def understand(self, need: Need, *, constraints: bool = True) -> Need:
-        """Return `need` with misspelt words corrected and its constraints read.
-
-        Without `constraints`, all of it is topic. Raises NeedError if a mode is asked
-        for something that is no constraint.
-        """
+    def corrected(self, need: Need) -> Need:
+        """Return `need` with misspelt words corrected, and nothing else read."""
         corrections = self._generation.spelling.corrections(
             need.text,
             lambda word: self._encoder.is_word(word) or self._reader.knows(word),
         )
         need = replace(need, corrections=corrections)
-        if not constraints:
-            return replace(need, topic=need.corrected, sought=need.corrected)
+        return replace(need, topic=need.corrected, sought=need.corrected)
+
+    def understand(self, need: Need, *, constraints: bool = True) -> Need:
+        """Return `need` corrected, its constraints read and its meaning encoded.
+
+        Without `constraints`, all of it is topic. A meaning that cannot be had makes
+        it a degraded one. Raises NeedError if a mode is asked for something that is no
+        constraint.
+        """
+        with timed("reading"):
+            need = self.corrected(need)
+            if constraints:
+                need = self._read(need)
+        try:
+            with timed("encoding"):
+                self._vectors.vector(need)  # which is remembered for all that follows
+        except EncoderError as error:
+            return replace(need, degraded=str(error))
+        return need
+
+    def _read(self, need: Need) -> Need:
         reading = self._reader.read(need.corrected, need.modes)
         return replace(
             need,
@@ -142,11 +160,8 @@ class Ranker:
         return self._generation.spelling.begins_word(text)
 
     def allowed(self, need: Need) -> NDArray[np.bool_]:
-        """Return which artifacts no type, must-have or exclusion of `need` forbids."""
-        catalog = self.catalog
-        allowed = np.ones(len(catalog), dtype=np.bool_)
-        if need.types:
-            allowed &= np.isin(catalog.types, list(need.types))
+        """Return which artifacts no must-have or exclusion of `need` forbids."""
+        allowed = np.ones(len(self.catalog), dtype=np.bool_)
         for _, forbidden in self.broken(need):
             allowed &= ~forbidden
         for anchor in need.anchors:
@@ -186,25 +201,30 @@ class Ranker:
         """
         allowed = self.allowed(need)
         among = None if allowed.all() else allowed[self.catalog.owners]
-        found = [each.propose(need, DEPTH, among) for each in self.retrievers]
-        rows = np.unique(np.concatenate([*found, np.array(also, dtype=np.int64)]))
+        found = [np.array(also, dtype=np.int64)]
+        for each in self.retrievers:
+            with timed(each.name):
+                found.append(each.propose(need, DEPTH, among))
+        rows = np.unique(np.concatenate(found))
         rows = rows[~self._denied(need, rows)]
-        legs = {each.name: each.score(need, rows) for each in self.retrievers}
-        shares = weights(
-            {
-                each.name: each.trust(need, rows, legs[each.name])
-                for each in self.retrievers
-            }
-        )
-        by = factors(legs, shares)
-        scores = fuse(legs, by) * (1 - self.doubts(need, self.catalog.owners[rows]))
-        learned = self._lifts(need, rows, scores)
+        legs: dict[str, Scores] = {}
+        trust: dict[str, float] = {}
+        for each in self.retrievers:
+            with timed(each.name):
+                legs[each.name] = each.score(need, rows)
+                trust[each.name] = each.trust(need, rows, legs[each.name])
+        with timed("fusion"):
+            shares = weights(trust)
+            by = factors(legs, shares)
+            scores = fuse(legs, by) * (1 - self.doubts(need, self.catalog.owners[rows]))
+        with timed("past"):
+            learned = self._lifts(need, rows, scores)
         return Candidates(rows, legs, shares, by, learned, scores + learned)
 
     def _lifts(self, need: Need, rows: Rows, scores: Scores) -> Scores:
         """Return what the past adds to each of `rows`, alike for one artifact's."""
         lifts = np.zeros(len(self.catalog))
-        if self.memory.knows and len(rows):
+        if self.memory.knows and len(rows) and not need.degraded:
             ordered = rank(rows, scores, len(rows)).rows
             owners = self.catalog.owners[ordered]
             artifacts = owners[firsts(owners)]
@@ -266,7 +286,7 @@ class Ranker:
 
     def told(self, need: Need) -> dict[int, Told]:
         """Return what was told for needs like `need`, of each artifact by position."""
-        if not self.memory.knows:
+        if not self.memory.knows or need.degraded:
             return {}
         return self.memory.told(self._vectors.vector(need))
 

@@ -154,19 +154,25 @@ class VectorRetriever:
         return vector
 
     def propose(self, need: Need, k: int, among: Among = None) -> Rows:
-        """Return the capabilities that are nearest, at least k."""
+        """Return the capabilities that are nearest, at least k; none if degraded."""
+        if need.degraded:
+            return np.zeros(0, dtype=np.int64)
         return self._index.propose(self._adapted(need), k, among)
 
     def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
-        """Return 1: the measure of the other legs' trust."""
-        return 1.0
+        """Return 1, the measure of the other legs' trust; 0 for an unknown meaning."""
+        return 0.0 if need.degraded else 1.0
 
     def score(self, need: Need, rows: Rows) -> Scores:
-        """Return the mean cosines of `rows`, in [-1, 1]."""
+        """Return the mean cosines of `rows`, in [-1, 1]; 0 for an unknown meaning."""
+        if need.degraded:
+            return np.zeros(len(rows))
         return self._index.score(self._adapted(need), rows)
 
     def closeness(self, need: Need, rows: Rows) -> Scores:
         """Return the mean cosines of `rows` to the need itself, not adapted."""
+        if need.degraded:
+            return np.zeros(len(rows))
         return self._index.score(self.vector(need), rows)
 
     def _adapted(self, need: Need) -> NDArray[np.float32]:

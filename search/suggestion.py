@@ -39,7 +39,7 @@ def suggest(generation: Generation, ranker: Ranker, text: str) -> Suggestion:
     distinct = dict.fromkeys(Completion(each.text, each.slug) for each in ordered)
     unfinished = phrases or ranker.begins_word(text)
     finished = text[: text.rfind(" ") + 1] if unfinished else text
-    meant = ranker.understand(Need(finished)).corrected + text[len(finished) :]
+    meant = ranker.corrected(Need(finished)).corrected + text[len(finished) :]
     return Suggestion(
         text, tuple(distinct)[:COMPLETIONS], meant if meant != text else None
     )

@@ -30,17 +30,36 @@ def note(app: Flask) -> None:
     def ended(response: Response) -> Response:
         """Log how it went: neither parameters nor bodies, nor who it was."""
         response.headers["X-Request-Id"] = g.request_id
-        line = {
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "method": request.method,
-            "path": request.path[:200],
-            "status": response.status_code,
-            "ms": round((time.perf_counter() - g.started) * 1000, 1),
-            "requestId": g.request_id,
-            "key": g.get("key"),
-        }
-        logger.info("%s", json.dumps(line))
+        line(
+            request.method,
+            request.path[:200],
+            response.status_code,
+            (time.perf_counter() - g.started) * 1000,
+            g.request_id,
+            g.get("key"),
+        )
         return response
+
+
+def line(
+    method: str | None,
+    path: str | None,
+    status: int,
+    ms: float,
+    id_: str,
+    key: str | None = None,
+) -> None:
+    """Log a request; method and path are None for what could not be read as one."""
+    content = {
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": round(ms, 1),
+        "requestId": id_,
+        "key": key,
+    }
+    logger.info("%s", json.dumps(content))
 
 
 def show() -> None:

@@ -12,9 +12,11 @@ from werkzeug.exceptions import BadRequest, Forbidden
 from index.artifact import TYPES, Type
 from search.constraint import MODES, Mode
 from search.engine import Answer, Engine
+from search.facets import FACETS
 from search.history import History
 from search.listing import Listing, Place, Sort
 from search.need import MAX_LENGTH, MIN_LENGTH, Need
+from search.stopwatch import timed
 from web import asking, given, payload, schema
 from web.etag import conditional
 from web.openapi import describes
@@ -29,6 +31,7 @@ NeedText = Annotated[str, _lengths(MIN_LENGTH)]
 Wish = Annotated[str, _lengths(0)]
 TypeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TYPES)})]
 Key = Annotated[str, WithJsonSchema({"type": "string", "examples": ["price:free"]})]
+Value = Annotated[str, Field(max_length=200)]
 Source = Annotated[str, Field(max_length=100)]
 
 
@@ -43,11 +46,31 @@ class SearchQuery(BaseModel):
         0, description="Hits to pass over."
     )
     type: list[TypeName] = Field([], description="Only artifacts of these types.")
+    deployment: list[Value] = Field(
+        [], description="Only artifacts known to be deployed so, such as edge."
+    )
+    pricing: list[Value] = Field(
+        [], description="Only artifacts known to be priced so, such as open_source."
+    )
+    license: list[Value] = Field(
+        [],
+        description="Only artifacts with a licence that is known to be permissive, "
+        "copyleft, restricted or noncommercial, or that has this SPDX id.",
+    )
+    provider: list[Value] = Field(
+        [], description="Only artifacts known to be of this provider."
+    )
     must: list[Key] = Field([], description="Keys of constraints that must hold.")
     prefer: list[Key] = Field([], description="Keys of constraints that are wishes.")
     off: list[Key] = Field([], description="Keys of constraints that do not count.")
     explain: bool = Field(False, description="Whether to say what scores are sums of.")
     source: Source | None = Field(None, description="The caller's own name, logged.")
+
+    @property
+    def facets(self) -> dict[str, list[str]]:
+        """What artifacts are kept to, by facet."""
+        given = {facet: getattr(self, facet) for facet in FACETS}
+        return {facet: values for facet, values in given.items() if values}
 
     @property
     def modes(self) -> dict[str, Mode]:
@@ -113,19 +136,23 @@ BOTS = re.compile(r"(?i)bot\b|crawl|spider|slurp|preview|monitor")
 def answer(engine: Engine, history: History, asked: SearchQuery) -> payload.JSON:
     """Return the JSON of one answered search, which is logged hit by hit."""
     started = time.perf_counter()
-    need = Need.read(asked.q, asked.type, asked.modes)
+    need = Need.read(asked.q, modes=asked.modes, facets=asked.facets)
     found = engine.search(need, asked.limit, asked.offset)
     took_ms = (time.perf_counter() - started) * 1000
     match = _logged(history, found, asked.source)
     slugs, known = engine.catalog.slugs, asking.standing(engine, history.graph())
-    return payload.answer(found, slugs, known, match, took_ms, explain=asked.explain)
+    explain = asked.explain
+    with timed("rendering"):
+        return payload.answer(found, slugs, known, match, took_ms, explain=explain)
 
 
 def _logged(history: History, found: Answer, source: str | None) -> str | None:
     """Return the id that an answer is logged under, None for that to a bot."""
-    g.answer = "met" if found.total else "unmet"
+    met = "met" if found.total else "unmet"
+    g.answer = "degraded" if found.need.degraded else met
     bot = BOTS.search(request.user_agent.string)
-    return None if bot else history.answered(found, source)
+    with timed("logging"):
+        return None if bot else history.answered(found, source)
 
 
 class Pair(BaseModel):
@@ -178,7 +205,9 @@ def _needs(api: Blueprint, engine: Callable[[], Engine], history: History) -> No
     @describes(schema.SearchAnswer, parameters=SearchQuery)
     def search(asked: SearchQuery) -> Response:
         """Answer a need with ranked artifacts."""
-        return jsonify(answer(engine(), history, asked))
+        found = answer(engine(), history, asked)
+        with timed("rendering"):
+            return jsonify(found)
 
     @api.post("/api/v1/resolve")
     @describes(schema.ResolveAnswer, body=Intent)
@@ -197,7 +226,7 @@ def _needs(api: Blueprint, engine: Callable[[], Engine], history: History) -> No
             raise BadRequest(f"q: should have 1 to {MAX_LENGTH} characters")
         now = engine()
         return conditional(
-            lambda: payload.suggestion(now.suggest(asked.q)), *_built(now)
+            lambda: payload.suggestion(now.suggest(asked.q)), *asking.built(now)
         )
 
 
@@ -205,17 +234,9 @@ def _artifacts(api: Blueprint, engine: Callable[[], Engine], history: History) -
     """Tell of artifacts, alone and beside each other."""
     listing = Listing()
 
-    def unless_known(
-        now: Engine, make: Callable[[], payload.JSON], need: str = ""
-    ) -> Response:
-        """Return what `make` gives with its ETag; for a need it is made each time.
-
-        What past needs teach changes with the time, all else with the generation, the
-        log and the day that figures are dated against.
-        """
-        if need.strip():
-            return jsonify(make())
-        return conditional(make, *_built(now), history.state(), asking.today())
+    def unless_known(now: Engine, make: Callable[[], payload.JSON]) -> Response:
+        """Return what `make` gives, unless the caller has it."""
+        return conditional(make, *asking.state(now, history))
 
     @api.get("/api/v1/artifacts")
     @describes(schema.Listing, parameters=ArtifactsQuery, conditional=True)
@@ -255,7 +276,7 @@ def _artifacts(api: Blueprint, engine: Callable[[], Engine], history: History) -
                 now, graph, slug, asked.q, asked.limit, family=asked.family
             )
 
-        return unless_known(now, made, asked.q)
+        return unless_known(now, made)
 
     @api.get("/api/v1/compare")
     @describes(
@@ -269,7 +290,7 @@ def _artifacts(api: Blueprint, engine: Callable[[], Engine], history: History) -
             graph = history.graph()
             return asking.compared(now, graph, asked.a, asked.b, asked.q)
 
-        return unless_known(now, made, asked.q)
+        return unless_known(now, made)
 
 
 def _place(asked: ArtifactsQuery) -> Place | None:
@@ -303,12 +324,6 @@ def _log(api: Blueprint, engine: Callable[[], Engine], history: History) -> None
     def validate(told: schema.Record) -> Response:
         """List what is wrong with one record of a catalogue, and what is thin."""
         return jsonify(asking.validated(request.get_data()))
-
-
-def _built(engine: Engine) -> tuple[str, str]:
-    """Return what tells one generation from any other."""
-    manifest = engine.generation.manifest
-    return manifest.id, manifest.created
 
 
 def probes(engine: Callable[[], Engine]) -> Blueprint:

@@ -11,6 +11,7 @@ from search.alternatives import Replacer
 from search.comparison import Comparer
 from search.engine import Answer, Engine
 from search.graph import MatchGraph, Outcomes
+from search.history import History
 from search.listing import Listing, Place, Sort
 from search.need import Need
 from search.rank import Rank
@@ -20,6 +21,22 @@ from web import payload
 def today() -> date:
     """Return the day that figures are dated against."""
     return datetime.now(UTC).date()
+
+
+def built(engine: Engine) -> tuple[object, ...]:
+    """Return what tells one generation from any other."""
+    manifest = engine.generation.manifest
+    return manifest.id, manifest.created
+
+
+def state(engine: Engine, history: History) -> tuple[object, ...]:
+    """Return all that an answer depends on which is not a search.
+
+    That is the generation, the log and what is learned from it, and the day that
+    figures are dated against.
+    """
+    learned = engine.ranker.memory.outcomes
+    return *built(engine), history.state(), learned, today()
 
 
 def standing(engine: Engine, graph: MatchGraph) -> payload.Standing:
@@ -86,7 +103,7 @@ def resolved(
     `match` is the id it was logged under, None if it was not.
     """
     replacer = Replacer(engine)
-    asked = Need.read(found.need.text, found.need.types, found.need.modes)
+    asked = Need.read(found.need.text, modes=found.need.modes, facets=found.need.facets)
     others = [
         replacer.instead_of(hit.artifact.slug, graph, asked, SPARE)
         for hit in found.hits

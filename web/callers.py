@@ -10,6 +10,7 @@ from flask import Request
 from werkzeug.exceptions import TooManyRequests
 
 from index.errors import UnknownKeyError
+from search.graph import BURST
 from web.keys import Keys
 
 MINUTE = 60.0
@@ -21,6 +22,14 @@ REMEMBERED = 10_000
 """Callers remembered at most; of more, those that have been away longest are not."""
 
 
+TYPED = 0.1
+"""What a need counts that is the one before typed further: who types for a minute asks
+some two hundred times, the pauses of the page's script kept."""
+
+Typing = tuple[str | None, str]
+"""What is asked, by endpoint, and a need that may not be typed to its end."""
+
+
 class Rates:
     """How often each caller came lately."""
 
@@ -28,22 +37,39 @@ class Rates:
         """Remember so many callers at most."""
         self._remembered = remembered
         self._free_at: OrderedDict[str, float] = OrderedDict()
+        self._typed: dict[str, dict[str | None, tuple[str, float]]] = {}
         self._lock = threading.Lock()
 
-    def wait(self, caller: str, rate: int, now: float) -> float:
+    def wait(
+        self, caller: str, rate: int, now: float, typing: Typing = (None, "")
+    ) -> float:
         """Return the seconds until `caller` may come again, 0 if it may come `now`.
 
         A caller may come `rate` times at once, and has that many again a minute later;
-        each time it comes is worth an equal part of a minute.
+        each time it comes is worth an equal part of a minute. One burst of typing is
+        one need: if `typing` goes on with what the caller asked last, it counts TYPED.
         """
         part = MINUTE / rate
+        endpoint, need = typing
         with self._lock:
+            own = self._typed.setdefault(caller, {}) if need else {}
+            before, at = own.get(endpoint, ("", 0.0))
+            own[endpoint] = need, now
+            if now - at < BURST.total_seconds() and _typed_on(before, need):
+                part *= TYPED
             free_at = max(self._free_at.pop(caller, now), now)
             late = free_at - now - (MINUTE - part)
             self._free_at[caller] = free_at if late > 0 else free_at + part
             if len(self._free_at) > self._remembered:
-                self._free_at.popitem(last=False)
+                gone, _ = self._free_at.popitem(last=False)
+                self._typed.pop(gone, None)
         return max(0.0, late)
+
+
+def _typed_on(before: str, need: str) -> bool:
+    """Return whether one is the beginning of the other; the same again is no typing."""
+    grown = need.startswith(before) or before.startswith(need)
+    return bool(before and need) and before != need and grown
 
 
 class Callers:
@@ -62,8 +88,9 @@ class Callers:
         Raises UnknownKeyError, and TooManyRequests if the caller came too often.
         """
         key = _key(request)
+        typing = request.endpoint, request.args.get("q", "").strip()
         if key is None:
-            self._count(_address(request), self._rate)
+            self._count(_address(request), self._rate, typing)
             return None
         try:
             if self._keys is None:
@@ -72,11 +99,13 @@ class Callers:
         except UnknownKeyError:
             self._count(_address(request), self._rate)
             raise
-        self._count(f"key {name}", self._keyed_rate)
+        self._count(f"key {name}", self._keyed_rate, typing)
         return name
 
-    def _count(self, caller: str, rate: int) -> None:
-        wait = self._rates.wait(caller, rate, time.monotonic()) if rate else 0.0
+    def _count(self, caller: str, rate: int, typing: Typing = (None, "")) -> None:
+        if not rate:
+            return
+        wait = self._rates.wait(caller, rate, time.monotonic(), typing)
         if wait > 0:
             seconds = math.ceil(wait)
             message = f"more than {rate} requests a minute; come again in {seconds} s"

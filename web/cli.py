@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -18,7 +18,13 @@ import click
 from index import pastneeds
 from index.artifact import TYPES
 from index.builder import adapt
-from index.errors import CatalogError, EngineError, EventError, NoGenerationError
+from index.errors import (
+    CatalogError,
+    EncoderError,
+    EngineError,
+    EventError,
+    NoGenerationError,
+)
 from index.events import GROUP
 from index.generation import Manifest, verify
 from index.home import Home
@@ -27,6 +33,7 @@ from search import evaluation, learning
 from search.constraint import MODES
 from search.engine import Engine
 from search.evaluation import read_needs, read_qrels, write_run
+from search.facets import FACETS
 from search.graph import MatchGraph
 from search.history import History
 from search.need import Need
@@ -192,6 +199,23 @@ def build(settings: Settings, paths: Paths, *, as_json: bool) -> None:
     "--type", "types", multiple=True, type=click.Choice(TYPES), metavar="TYPE",
     help=f"Only artifacts of this type, repeatable: {', '.join(TYPES)}.",
 )  # fmt: skip
+@click.option(
+    "--deployment", multiple=True, metavar="VALUE",
+    help="Only artifacts known to be deployed so, such as edge; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--pricing", multiple=True, metavar="VALUE",
+    help="Only artifacts known to be priced so, such as open_source; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--license", multiple=True, metavar="VALUE",
+    help="Only known licences that are permissive, copyleft, restricted or "
+    "noncommercial, or have this SPDX id; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--provider", multiple=True, metavar="NAME",
+    help="Only artifacts known to be of this provider; repeatable.",
+)  # fmt: skip
 @click.option("--must", multiple=True, metavar="KEY", help=f"{KEY} must hold.")
 @click.option("--prefer", multiple=True, metavar="KEY", help=f"{KEY} is only a wish.")
 @click.option("--off", multiple=True, metavar="KEY", help=f"{KEY} does not count.")
@@ -205,18 +229,19 @@ def search(
     *,
     explain: bool,
     as_json: bool,
-    **modes: tuple[str, ...],
+    **others: tuple[str, ...],
 ) -> None:
     """Rank artifacts for a NEED, such as "grounded captioning on edge device".
 
     Constraints are read from the NEED; a KEY such as deployment:edge names one.
     """
-    flipped = {key: mode for mode in MODES for key in modes[mode]}
-    asked = Need.read(need, types, flipped)
+    flipped = {key: mode for mode in MODES for key in others[mode]}
+    kept = {str(each): others[each] for each in FACETS if each in others}
+    asked = Need.read(need, types, flipped, facets=kept)
     with engine_or_first_build(settings) as engine, ExitStack() as stack:
         if history := history_or_none(settings):
             stack.enter_context(closing(history))
-            with progress.shown() as report:
+            with progress.shown() as report, suppress(EncoderError):
                 taught(engine, history, settings, report)
         started = time.perf_counter()
         found = engine.search(asked, k)

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from index.errors import EngineError
+from index.errors import EncoderError, EngineError
 from index.home import Home
 from search.engine import Engine
 from search.history import History
@@ -41,9 +41,12 @@ class CurrentEngine:
     def _open(self) -> Engine:
         engine = open_engine(self._settings)
         self._next_lesson = time.monotonic() + LEARN_EVERY_S
-        return (
-            taught(engine, self._history, self._settings) if self._history else engine
-        )
+        if self._history:
+            try:
+                taught(engine, self._history, self._settings)
+            except EncoderError as error:  # to be tried again at the next lesson
+                logger.warning("nothing is learned from past needs: %s", error)
+        return engine
 
     def __call__(self) -> Engine:
         """Return the engine of the generation in use, opened anew after a switch.

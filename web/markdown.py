@@ -46,6 +46,7 @@ def answer(found: JSON) -> Iterator[str]:
     """Yield the artifacts that meet a need, each with its capability and checks."""
     yield f"# {escaped(found['query'])}"
     yield ""
+    yield from _degraded(found)
     if not found["matches"]:
         yield "Nothing here fits this need."
         if near := found["nearest"]:
@@ -64,6 +65,11 @@ def answer(found: JSON) -> Iterator[str]:
         for check in hit["constraints"]:
             proof = evidence_words(check)
             yield f"   - {escaped(asked(check))}: {check['status']}{escaped(proof)}"
+
+
+def _degraded(found: JSON) -> Iterator[str]:
+    if "degraded" in found:
+        yield from (escaped(found["degradedWhy"]), "")
 
 
 def artifact(found: JSON) -> Iterator[str]:
@@ -153,6 +159,7 @@ def comparison(found: JSON) -> Iterator[str]:
     if found["query"]:
         yield f"For the need: {escaped(found['query'])}"
         yield ""
+        yield from _degraded(found)
     for sentence in found["verdict"]["sentences"]:
         yield f"- {escaped(sentence)}"
     yield ""
@@ -217,6 +224,7 @@ def alternatives(found: JSON) -> Iterator[str]:
         yield ""
         yield f"For the need: {escaped(found['query'])}"
     yield ""
+    yield from _degraded(found)
     if not found["alternatives"]:
         yield "Nothing fits."
     for number, each in enumerate(found["alternatives"], start=1):

@@ -22,12 +22,16 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from index.errors import EngineError
+from search import stopwatch
 from search.engine import Engine
 from search.history import History
 from web.openapi import describes
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 """Seconds; a need takes about a hundredth."""
+
+FINE = (0.00005, 0.0001, 0.00025, 0.0005, *BUCKETS[:-2])
+"""Of the parts of an answer, some of which take less than a thousandth."""
 
 
 def blueprint(app: Flask, engine: Callable[[], Engine], history: History) -> Blueprint:
@@ -38,18 +42,29 @@ def blueprint(app: Flask, engine: Callable[[], Engine], history: History) -> Blu
         "instead_request_seconds", "Time to answer a request.",
         ["endpoint", "method"], buckets=BUCKETS, registry=registry,
     )  # fmt: skip
+    part = Histogram(
+        "instead_part_seconds",
+        "Time for each part of an answer: reading, encoding, each leg by its name, "
+        "fusion, the votes of the past, explanation, logging, rendering.",
+        ["part"], buckets=FINE, registry=registry,
+    )  # fmt: skip
     requests = Counter(
         "instead_requests", "Requests by how they ended.",
         ["endpoint", "method", "status"], registry=registry,
     )  # fmt: skip
     answers = Counter(
-        "instead_answers", "Needs answered: met, or unmet by any artifact.",
+        "instead_answers", "Needs answered: met, unmet, or degraded to words alone.",
         ["outcome"], registry=registry,
     )  # fmt: skip
     errors = Counter(
         "instead_errors", "Requests that ended in an error, by its status.",
         ["status"], registry=registry,
     )  # fmt: skip
+
+    @app.before_request
+    def begun() -> None:
+        """Time the parts of this answer."""
+        g.times = stopwatch.start()
 
     @app.after_request
     def counted(response: Response) -> Response:
@@ -59,6 +74,8 @@ def blueprint(app: Flask, engine: Callable[[], Engine], history: History) -> Blu
         seconds = time.perf_counter() - g.started
         latency.labels(endpoint, request.method).observe(seconds)
         requests.labels(endpoint, request.method, status).inc()
+        for name, taken in g.get("times", {}).items():
+            part.labels(name).observe(taken)
         if "answer" in g:
             answers.labels(g.answer).inc()
         if response.status_code >= 400:

@@ -16,8 +16,11 @@ from search.constraint import MODES
 from search.engine import Engine
 from search.history import History
 from search.rank import VERSION, WEIGHTS
+from search.stopwatch import timed
 from web import api, asking, markdown, payload
+from web.etag import conditional
 from web.given import validated
+from web.payload import JSON
 
 EXAMPLES = (
     "grounded captioning on edge device",
@@ -49,10 +52,11 @@ def wants_markdown() -> bool:
 
 def page(template: str, lines: Callable[[], Iterable[str]], **content: Any) -> Page:
     """Return the page of a template, or `lines` if the request asks for Markdown."""
-    if wants_markdown():
-        text = "\n".join(lines()) + "\n"
-        return Response(text, content_type="text/markdown; charset=utf-8")
-    return render_template(template, **content)
+    with timed("rendering"):
+        if wants_markdown():
+            text = "\n".join(lines()) + "\n"
+            return Response(text, content_type="text/markdown; charset=utf-8")
+        return render_template(template, **content)
 
 
 def plain(slug: str, catalog: Catalog) -> str:
@@ -73,9 +77,9 @@ def pair(slugs: str, catalog: Catalog) -> tuple[str, str]:
     )
 
 
-def measured() -> dict[str, Any]:
+def measured() -> JSON:
     """Return the measured relevance that ships, as bench/quality.py wrote it."""
-    content: dict[str, Any] = json.loads(
+    content: JSON = json.loads(
         (files("web") / "quality.json").read_text(encoding="utf-8")
     )
     return content
@@ -83,7 +87,7 @@ def measured() -> dict[str, Any]:
 
 def _address(asked: api.SearchQuery, flips: Mapping[str, str], **other: Any) -> str:
     """Return the address of a search with constraints' modes flipped."""
-    given: dict[str, Any] = {"q": asked.q, "type": asked.type}
+    given: dict[str, Any] = {"q": asked.q, **asked.facets}
     given |= {
         mode: [key for key, each in flips.items() if each == mode] for mode in MODES
     }
@@ -100,11 +104,18 @@ Engines = Callable[[], Engine]
 def blueprint(engine: Engines, history: History) -> Blueprint:
     """Return the pages over whatever engine `engine` gives, and `history`."""
     pages = Blueprint("pages", __name__)
+    pages.after_request(_varying)
     _searching(pages, engine, history)
     _of_artifacts(pages, engine, history)
     _comparing(pages, engine, history)
     _about(pages, engine, history)
     return pages
+
+
+def _varying(response: Response) -> Response:
+    """Say that the twin of a page has its address, for who accepts that."""
+    response.vary.add("Accept")
+    return response
 
 
 def _tell(history: History, slug: str, outcome: Outcome) -> None:
@@ -120,13 +131,18 @@ def _searching(pages: Blueprint, engine: Engines, history: History) -> None:
     @pages.get("/index.md", endpoint="home_twin")
     def home() -> Page:
         """Show the search box with examples."""
-        counts = engine().generation.manifest.counts
-        return page(
-            "home.html",
-            lambda: markdown.home(EXAMPLES, counts),
-            examples=EXAMPLES,
-            counts=counts,
-        )
+        now = engine()
+
+        def shown(counts: JSON) -> Page:
+            return page(
+                "home.html",
+                lambda: markdown.home(EXAMPLES, counts),
+                examples=EXAMPLES,
+                counts=counts,
+            )
+
+        counts = now.generation.manifest.counts
+        return conditional(lambda: dict(counts), *asking.built(now), show=shown)
 
     @pages.get("/search")
     @pages.get("/search.md", endpoint="search_twin")
@@ -141,19 +157,28 @@ def _searching(pages: Blueprint, engine: Engines, history: History) -> None:
             """Return the address of the same search, one constraint's mode changed."""
             return _address(asked, {**asked.modes, key: mode})
 
-        def narrowed(kind: str) -> str:
-            """Return the address of the same search for one type, or for any again."""
-            kinds = [] if asked.type == [kind] else [kind]
-            return _address(asked, asked.modes, type=kinds)
+        def narrowed(facet: str, value: str) -> str:
+            """Return the address of the same search, one more value kept to or less."""
+            values = [each for each in asked.facets.get(facet, ()) if each != value]
+            if value not in asked.facets.get(facet, ()):
+                values.append(value)
+            return _address(asked, asked.modes, **{facet: values})
+
+        def widened() -> str:
+            """Return the address of the same search, kept to nothing."""
+            return _address(asked, asked.modes, **{each: [] for each in asked.facets})
 
         return page(
             "search.html",
             lambda: markdown.answer(found),
             answer=found,
             limit=asked.limit,
-            kinds=asked.type,
+            kept=asked.facets,
             flipped=flipped,
             narrowed=narrowed,
+            widened=widened,
+            label=payload.label,
+            value=payload.row_value,
             further=lambda offset: _address(asked, asked.modes, offset=offset),
             words=payload.asked,
             modes=MODES,
@@ -166,37 +191,52 @@ def _of_artifacts(pages: Blueprint, engine: Engines, history: History) -> None:
         """Show everything known of one artifact."""
         using = engine()
         slug = plain(slug, using.catalog)
-        found = asking.known(using, history.graph(), slug)
+        using.catalog.position(slug)  # of one that is not there nothing is logged
         _tell(history, slug, "chosen")
-        others = asking.replaced(using, history.graph(), slug, limit=3)
-        return page(
-            "artifact.html",
-            lambda: markdown.artifact(found),
-            artifact=found,
-            alternatives=others["alternatives"],
-            stated=payload.stated(found),
-            label=payload.label,
-            shown=payload.shown,
-            match=request.args.get("match", ""),
-            query=request.args.get("q", ""),
-            thanks=request.args.get("thanks", ""),
-        )
+
+        def made() -> JSON:
+            graph = history.graph()
+            others = asking.replaced(using, graph, slug, limit=3)
+            return {**asking.known(using, graph, slug), "alternatives": others}
+
+        def shown(found: JSON) -> Page:
+            return page(
+                "artifact.html",
+                lambda: markdown.artifact(found),
+                artifact=found,
+                alternatives=found["alternatives"]["alternatives"],
+                stated=payload.stated(found),
+                label=payload.label,
+                shown=payload.shown,
+                match=request.args.get("match", ""),
+                query=request.args.get("q", ""),
+                thanks=request.args.get("thanks", ""),
+            )
+
+        return conditional(made, *asking.state(using, history), show=shown)
 
     @pages.get("/artifact/<slug>/alternatives")
     @pages.get("/artifact/<slug>/alternatives.md", endpoint="alternatives_twin")
     def alternatives(slug: str) -> Page:
         """Show what to use instead of one artifact."""
-        asked = validated(api.Replacing, request.args.to_dict())
-        found = asking.replaced(
-            engine(), history.graph(), slug, asked.q, asked.limit, family=asked.family
-        )
-        return page(
-            "alternatives.html",
-            lambda: markdown.alternatives(found),
-            found=found,
-            summed=payload.summed,
-            words=payload.asked,
-        )
+        asked, now = validated(api.Replacing, request.args.to_dict()), engine()
+
+        def made() -> JSON:
+            graph, family = history.graph(), asked.family
+            return asking.replaced(
+                now, graph, slug, asked.q, asked.limit, family=family
+            )
+
+        def shown(found: JSON) -> Page:
+            return page(
+                "alternatives.html",
+                lambda: markdown.alternatives(found),
+                found=found,
+                summed=payload.summed,
+                words=payload.asked,
+            )
+
+        return conditional(made, *asking.state(now, history), show=shown)
 
     @pages.post("/feedback")
     def feedback() -> Any:
@@ -231,17 +271,24 @@ def _comparing(pages: Blueprint, engine: Engines, history: History) -> None:
         using = engine()
         a, b = pair(slugs, using.catalog)
         asked = request.args.get("q", "")
-        found = asking.compared(using, history.graph(), a, b, asked)
         _tell(history, a, "compared")
         _tell(history, b, "compared")
-        return page(
-            "compare.html",
-            lambda: markdown.comparison(found),
-            found=found,
-            label=payload.label,
-            value=payload.row_value,
-            contradiction=payload.contradiction,
-            names={side: found[side]["name"] for side in "ab"},
+
+        def shown(found: JSON) -> Page:
+            return page(
+                "compare.html",
+                lambda: markdown.comparison(found),
+                found=found,
+                label=payload.label,
+                value=payload.row_value,
+                contradiction=payload.contradiction,
+                names={side: found[side]["name"] for side in "ab"},
+            )
+
+        return conditional(
+            lambda: asking.compared(using, history.graph(), a, b, asked),
+            *asking.state(using, history),
+            show=shown,
         )
 
 
@@ -250,24 +297,37 @@ def _about(pages: Blueprint, engine: Engines, history: History) -> None:
     @pages.get("/graph.md", endpoint="graph_twin")
     def graph() -> Page:
         """Show the match graph: shared needs, what answered them, and unmet ones."""
-        found = payload.drawn(history.graph(), engine().catalog, request.args)
-        return page("graph.html", lambda: markdown.graph(found), graph=found)
+        now = engine()
+        return conditional(
+            lambda: payload.drawn(history.graph(), now.catalog, request.args),
+            *asking.state(now, history),
+            show=lambda found: page(
+                "graph.html", lambda: markdown.graph(found), graph=found
+            ),
+        )
 
     @pages.get("/quality")
     @pages.get("/quality.md", endpoint="quality_twin")
     def quality() -> Page:
         """Show how well the engine answers judged needs."""
-        found = measured()
-        return page("quality.html", lambda: markdown.quality(found), measured=found)
+        return conditional(
+            measured,
+            show=lambda found: page(
+                "quality.html", lambda: markdown.quality(found), measured=found
+            ),
+        )
 
     @pages.get("/about/rank")
     @pages.get("/about/rank.md", endpoint="about_rank_twin")
     def about_rank() -> Page:
         """Explain the rank."""
-        return page(
-            "rank.html",
-            lambda: markdown.rank(WEIGHTS, VERSION),
-            weights=WEIGHTS,
-            version=VERSION,
-            meanings=payload.COMPONENTS,
+        return conditional(
+            lambda: dict(WEIGHTS),
+            show=lambda weights: page(
+                "rank.html",
+                lambda: markdown.rank(weights, VERSION),
+                weights=weights,
+                version=VERSION,
+                meanings=payload.COMPONENTS,
+            ),
         )

@@ -67,10 +67,11 @@ def answer(
     hits = [hit(each, found.need, standing, explain=explain) for each in found.hits]
     return {
         "query": found.need.text,
+        **degraded(found.need),
         "need": need(found.need, slugs),
         "matchId": match,
         "total": found.total,
-        "facets": {"type": found.types},
+        "facets": found.facets,
         "matches": hits,
         "nearest": nearest(found, standing),
         "hidden": [
@@ -80,6 +81,14 @@ def answer(
         "generation": found.generation,
         "tookMs": round(took_ms, 2),
     }
+
+
+def degraded(asked: Need | None) -> JSON:
+    """Return that words alone answer a need, and why; nothing where they do not."""
+    if asked is None or asked.degraded is None:
+        return {}
+    why = f"This is found by words alone, not by meaning: {asked.degraded}."
+    return {"degraded": True, "degradedWhy": why}
 
 
 def need(asked: Need, slugs: Sequence[str]) -> JSON:
@@ -317,6 +326,7 @@ def comparison(found: Comparison, slugs: Sequence[str], generation: str) -> JSON
         "b": {**summary(b, found.b.rank), "rank": rank(found.b.rank)},
         "need": need(found.need, slugs) if found.need else None,
         "query": found.need.text if found.need else None,
+        **degraded(found.need),
         "rows": [
             {
                 "name": camel(each.name),
@@ -391,6 +401,7 @@ def alternatives(
         "artifact": summary(own, standing(own.slug)),
         "need": need(found.need, slugs) if found.need else None,
         "query": found.need.text if found.need else None,
+        **degraded(found.need),
         "alternatives": [
             {
                 "artifact": summary(each.artifact, standing(each.artifact.slug)),
@@ -425,6 +436,7 @@ def resolved(
     """Return what a need comes down to; `others` are the alternatives to each hit."""
     return {
         "intent": found.need.text,
+        **degraded(found.need),
         "resolved": [
             {
                 "artifact": summary(hit.artifact, standing(hit.artifact.slug)),

@@ -32,15 +32,17 @@ def blueprint() -> Blueprint:
     @reference.get("/docs.md", endpoint="docs_twin")
     def docs() -> Page:
         """Show every endpoint with its parameters, answers and their fields."""
-        found = whole()
-        return page(
-            "reference.html",
-            lambda: lines(found),
-            info=found["info"],
-            endpoints=list(endpoints(found)),
-            schemas=found["components"]["schemas"],
-            words=words,
-            name=name,
+        return conditional(
+            whole,
+            show=lambda found: page(
+                "reference.html",
+                lambda: lines(found),
+                info=found["info"],
+                endpoints=list(endpoints(found)),
+                schemas=found["components"]["schemas"],
+                words=words,
+                name=name,
+            ),
         )
 
     return reference

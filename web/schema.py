@@ -178,12 +178,23 @@ class Hidden(Constraint):
 
 
 class Facets(Shape):
-    """How many artifacts match, by what they are."""
+    """How many artifacts match by what they are, kept to the other facets' filters."""
 
     type: dict[str, Count]
+    deployment: dict[str, Count]
+    pricing: dict[str, Count]
+    license: dict[str, Count]
+    provider: dict[str, Count]
 
 
-class SearchAnswer(Shape):
+class Degradable(Shape):
+    """`degraded` where words alone answered a need, and the sentence that says why."""
+
+    degraded: Literal[True] | None = None
+    degraded_why: str | None = None
+
+
+class SearchAnswer(Degradable):
     """Artifacts whose capabilities meet a need; `matchId` is null if none is logged."""
 
     query: str
@@ -229,7 +240,7 @@ class Resolved(Shape):
     match_confidence: Share | None
 
 
-class ResolveAnswer(Shape):
+class ResolveAnswer(Degradable):
     """What an intent comes down to; `resolveId` is the match id for feedback."""
 
     intent: str
@@ -404,7 +415,7 @@ class Alternative(Shape):
     compare_url: str
 
 
-class AlternativesAnswer(Shape):
+class AlternativesAnswer(Degradable):
     """What to use instead of an artifact; need and query are null if none was given."""
 
     artifact: ArtifactSummary
@@ -514,7 +525,7 @@ class Further(Shape):
     url: str
 
 
-class ComparisonAnswer(Shape):
+class ComparisonAnswer(Degradable):
     """Two artifacts side by side; need and query are null if none was given."""
 
     a: Compared

@@ -60,7 +60,7 @@ def run(
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
                 "workers": 1,
                 "threads": THREADS,
-                "worker_class": "gthread",
+                "worker_class": "web.worker.Worker",
                 "loglevel": "warning",
                 "timeout": 60,
                 "graceful_timeout": 10,
@@ -75,10 +75,4 @@ def run(
         def load(self) -> Flask:
             return make()
 
-    logging.getLogger("gunicorn.error").addFilter(_without_address)
     Server().run()
-
-
-def _without_address(record: logging.LogRecord) -> bool:
-    """Return whether a line of gunicorn's says nothing of where a request is from."""
-    return "from ip=" not in record.getMessage()

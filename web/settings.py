@@ -1,6 +1,7 @@
 """Settings, read once from the environment and the command line, and what they open."""
 
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -14,14 +15,17 @@ from platformdirs import user_data_path
 
 from index.builder import Progress, build, silent, unlearn
 from index.encoder import Encoder, NeedEncoder
-from index.errors import MismatchError, SettingError
+from index.errors import EncoderError, MismatchError, SettingError
 from index.events import EventLog
 from index.generation import Generation, Manifest
 from index.home import Home
 from index.model import find
 from index.source import read
+from search.deadline import MissingEncoder
 from search.engine import Engine
 from search.history import History
+
+logger = logging.getLogger(__name__)
 
 RATE, KEYED_RATE = 60, 300
 """Requests a minute of one caller, without and with a key, where others reach us."""
@@ -143,11 +147,11 @@ def open_engine(settings: Settings) -> Engine:
     """Return the engine of the generation in use; GenerationError if there is none.
 
     A need must be encoded by the model that encoded the passages: MismatchError if
-    the setting names another.
+    the setting names another. Without any, words alone answer.
     """
     generation = Home(settings.home).open()
     try:
-        encoder = _need_encoder(settings, generation)
+        encoder = _encoder_or_none(settings, generation)
         return Engine(generation, encoder, explore=settings.explore)
     except BaseException:
         generation.close()
@@ -174,7 +178,10 @@ def taught(
     settings: Settings,
     progress: Progress = silent,
 ) -> Engine:
-    """Return `engine` with what the log teaches; needs are encoded once and kept."""
+    """Return `engine` with what the log teaches; needs are encoded once and kept.
+
+    Raises EncoderError if a past need cannot be encoded.
+    """
     memory = engine.ranker.memory
     path = (
         settings.home
@@ -194,6 +201,17 @@ def forget_learned(settings: Settings) -> None:
         for path in settings.home.glob(f"{begin}*"):
             path.unlink(missing_ok=True)
     unlearn(Home(settings.home))
+
+
+def _encoder_or_none(settings: Settings, generation: Generation) -> NeedEncoder:
+    """Return the encoder of needs, one that refuses them all if there is none."""
+    try:
+        encoder = _need_encoder(settings, generation)
+        encoder.is_word("need")  # a model that loads on demand does so now
+    except EncoderError as error:
+        logger.warning("the encoder is missing: %s", error)
+        return MissingEncoder(error)
+    return encoder
 
 
 def _need_encoder(settings: Settings, generation: Generation) -> NeedEncoder:

@@ -26,6 +26,7 @@ MAX_WIDTH = 100
 
 def answer(found: JSON) -> Iterator[str]:
     """Yield the lines of an answered search."""
+    yield from _degraded(found)
     if not found["matches"]:
         yield f"Nothing here fits \u201c{found['query']}\u201d."
         if found["nearest"]:
@@ -55,6 +56,11 @@ def answer(found: JSON) -> Iterator[str]:
     shown, total = len(found["matches"]), found["total"]
     took = click.style(f"({found['tookMs']:.0f} ms)", dim=True)
     yield f"{shown} of {total} artifacts, generation {found['generation']} {took}"
+
+
+def _degraded(found: JSON) -> Iterator[str]:
+    if "degraded" in found:
+        yield from _wrapped(found["degradedWhy"], "")
 
 
 MARKS = {"satisfied": "\u2713", "unknown": "?", "violated": "\u2717"}
@@ -138,6 +144,7 @@ def comparison(found: JSON) -> Iterator[str]:
     yield f"{names[0]}  and  {names[1]}"
     if found["query"]:
         yield from _wrapped(f"For the need: {found['query']}", "")
+        yield from _degraded(found)
     yield ""
     for sentence in found["verdict"]["sentences"]:
         yield from _wrapped(sentence, "  ", first="- ")
@@ -197,6 +204,7 @@ def _features(found: JSON) -> Iterator[str]:
 def alternatives(found: JSON) -> Iterator[str]:
     """Yield what to use instead of an artifact, each with what it keeps and costs."""
     yield f"Instead of {click.style(found['artifact']['name'], bold=True)}"
+    yield from _degraded(found)
     if found["need"]:
         yield from _understood({**found, "hidden": []})
     else:

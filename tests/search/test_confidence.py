@@ -109,7 +109,7 @@ def test_only_what_is_good_enough_is_shown_and_counted(calibrated: Engine) -> No
     answer = calibrated.search(need)
     whole = Engine(calibrated.generation, HashingEncoder()).search(need)
     assert 0 < answer.total < whole.total
-    assert sum(answer.types.values()) == answer.total == len(answer.hits)
+    assert sum(answer.facets["type"].values()) == answer.total == len(answer.hits)
     assert all(hit.confidence and hit.confidence >= 0.01 for hit in answer.hits)
     assert answer.nearest is None
 
@@ -127,7 +127,7 @@ def test_a_need_that_nothing_meets_gets_the_nearest_and_what_it_lacks(
         answer = engine.search(Need.read("zeppelin wheel pictures of the ocean"))
     assert answer.hits == ()
     assert answer.total == 0
-    assert answer.types == {}
+    assert not any(answer.facets.values())
     assert answer.nearest is not None
     assert "zeppelin" in answer.lacks
     assert "the" not in answer.lacks

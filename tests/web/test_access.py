@@ -98,13 +98,22 @@ def test_a_fault_names_its_request(
 
 # -- ETags --------------------------------------------------------------------------
 
+OF_THE_VERSION = ("/openapi.json", "/docs", "/quality", "/about/rank")
+
 CONDITIONAL = (
     "/api/v1/suggest?q=kosm",
     "/api/v1/artifacts?sort=name",
     "/api/v1/artifacts/kosmos-2",
     "/api/v1/artifacts/kosmos-2/alternatives",
     "/api/v1/compare?a=kosmos-2&b=sketcher",
-    "/openapi.json",
+    "/api/v1/artifacts/kosmos-2/alternatives?q=but+free",
+    "/api/v1/compare?a=kosmos-2&b=sketcher&q=captions",
+    "/",
+    "/artifact/kosmos-2",
+    "/artifact/kosmos-2/alternatives",
+    "/compare/kosmos-2-vs-sketcher?q=captions",
+    "/graph",
+    *OF_THE_VERSION,
 )
 
 
@@ -134,7 +143,27 @@ def test_an_etag_is_of_the_generation_and_what_was_asked(
     build(to_catalog(ARTIFACTS), HashingEncoder(), built)
     for path, tag in tags.items():
         changed = client.get(path).headers["ETag"] != tag
-        assert changed == (path != "/openapi.json")
+        assert changed == (path not in OF_THE_VERSION)
+
+
+def test_a_page_and_its_twin_have_tags_of_their_own(client: FlaskClient) -> None:
+    page = client.get("/quality")
+    twin = client.get("/quality", headers={"Accept": "text/markdown"})
+    assert page.headers["ETag"] != twin.headers["ETag"]
+    assert "Accept" in page.headers["Vary"]
+
+
+def test_what_was_learned_is_part_of_the_tag(
+    client: FlaskClient, follower: CurrentEngine, history: History
+) -> None:
+    path = "/api/v1/compare?a=kosmos-2&b=sketcher&q=captions"
+    match = client.get("/api/v1/search?q=captions").get_json()["matchId"]
+    told = {"matchId": match, "slug": "kosmos-2", "outcome": "worked"}
+    assert client.post("/api/v1/feedback", json=told).status_code == 202
+    before = client.get(path).headers["ETag"]
+    assert client.get(path).headers["ETag"] == before
+    assert follower().ranker.memory.learn(history.graph())
+    assert client.get(path).headers["ETag"] != before
 
 
 def test_an_outcome_changes_the_etag_of_an_artifact(client: FlaskClient) -> None:
@@ -152,8 +181,7 @@ def test_an_outcome_changes_the_etag_of_an_artifact(client: FlaskClient) -> None
     "path",
     [
         "/api/v1/search?q=captions",
-        "/api/v1/artifacts/kosmos-2/alternatives?q=but+free",
-        "/api/v1/compare?a=kosmos-2&b=sketcher&q=captions",
+        "/search?q=captions",
         "/api/v1/stats",
     ],
 )
@@ -223,6 +251,23 @@ def test_requests_answers_and_errors_are_counted(
     assert found["instead_artifacts"] == 4
     assert found["instead_events_logged_total"] == len(history.log)
     assert not [each for each in found if "nobody" in each or "nowhere" in each]
+
+
+def test_the_parts_of_an_answer_are_timed(client: FlaskClient) -> None:
+    client.get("/api/v1/search?q=captions")
+    client.get("/search?q=captions")
+    client.get("/api/v1/artifacts/kosmos-2")
+    found = counted(client)
+    legs = ("keyword", "vector", "name", "anchor")
+    for part in ("reading", "encoding", *legs, "fusion", "explanation"):
+        assert found[f"instead_part_seconds_count {part}"] == 2
+    assert found["instead_part_seconds_count logging"] == 2
+    assert found["instead_part_seconds_count rendering"] == 2
+    parts = [found[each] for each in found if each.startswith("instead_part_seconds_s")]
+    whole = [
+        found[each] for each in found if each.startswith("instead_request_seconds_s")
+    ]
+    assert 0 < sum(parts) < sum(whole)
 
 
 def test_metrics_are_told_where_the_engine_is_not(history: History) -> None:

@@ -62,7 +62,36 @@ def test_pages_of_hits_neither_repeat_nor_skip(client: FlaskClient) -> None:
 def test_types_can_be_repeated(client: FlaskClient) -> None:
     answer = client.get("/api/v1/search?q=picture&type=app&type=mcp").json
     assert answer is not None
-    assert set(answer["facets"]["type"]) == {"app", "mcp"}
+    assert {each["artifact"]["type"] for each in answer["matches"]} == {"app", "mcp"}
+    assert set(answer["facets"]["type"]) == {"app", "mcp", "model"}
+
+
+def test_facets_are_filters_of_the_same_names(client: FlaskClient) -> None:
+    url = "/api/v1/search?q=picture"
+    every = client.get(url).get_json()
+    assert list(every["facets"]) == [
+        "type", "deployment", "pricing", "license", "provider"
+    ]  # fmt: skip
+    assert every["facets"]["license"] == {"permissive": 1}
+    assert every["facets"]["provider"] == {"Microsoft": 1, "OpenAI": 1}
+    for facet, counts in every["facets"].items():
+        for value, count in counts.items():
+            answer = client.get(f"{url}&{facet}={value}").get_json()
+            assert answer["total"] == count == len(answer["matches"])
+    both = client.get(f"{url}&provider=Microsoft&provider=OpenAI&deployment=edge")
+    slugs = [each["artifact"]["slug"] for each in both.get_json()["matches"]]
+    assert slugs == ["whisper-tiny"]
+
+
+def test_a_page_links_each_facet_to_its_filter(client: FlaskClient) -> None:
+    page = client.get("/search?q=picture&deployment=edge&type=model").text
+    for address in (
+        "/search?q=picture&amp;type=model&amp;deployment=edge&amp;deployment=self_hosted",
+        "/search?q=picture&amp;deployment=edge",
+        "/search?q=picture&amp;type=model",
+        "/search?q=picture",
+    ):
+        assert f'href="{address}"' in page
 
 
 @pytest.mark.parametrize(

@@ -96,17 +96,25 @@ def test_results_come_as_one_types(page: "Page") -> None:
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
-def test_a_chip_is_flipped_and_a_type_is_chosen(page: "Page") -> None:
+def test_a_chip_is_flipped_and_facets_are_chosen(page: "Page") -> None:
     search(page)
     chip = page.locator(".chips li", has_text="price free")
     chip.get_by_role("link", name="prefer").click()
     expect(page.locator(".chips li.prefer")).to_contain_text("price free")
-    kinds = page.get_by_role("navigation", name="Types")
-    link = kinds.get_by_role("link").first
-    kind, count = link.inner_text().split()
+    facets = page.get_by_role("navigation", name="Narrow down")
+    facets.get_by_text("deployment", exact=True).click()
+    link = facets.get_by_role("link", name="self hosted")
+    count = int(link.inner_text().split()[-1])
     link.click()
-    expect(page.locator(".hits > li")).to_have_count(int(count))
-    expect(kinds.locator("[aria-current]")).to_contain_text(kind)
+    expect(page.locator(".hits > li")).to_have_count(count)
+    expect(facets.locator("[aria-current]")).to_contain_text("self hosted")
+    kind = facets.get_by_role("link", name="model")
+    count = int(kind.inner_text().split()[-1])
+    kind.click()
+    expect(page.locator(".hits > li")).to_have_count(count)
+    expect(facets.locator("[aria-current]")).to_have_count(2)
+    facets.get_by_role("link", name="Any of them again").click()
+    expect(facets.locator("[aria-current]")).to_have_count(0)
 
 
 def test_from_the_tray_to_something_different(page: "Page", history: History) -> None:

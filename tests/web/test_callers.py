@@ -1,6 +1,6 @@
 """How often may who come, and from which pages?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +65,45 @@ def test_no_minute_has_more_than_a_burst_and_its_pace(
     for start in admitted:
         within = [each for each in admitted if start <= each < start + 60]
         assert len(within) <= 2 * rate
+
+
+NEED = "grounded captioning on an edge device"
+
+
+def typed(rates: Rates, needs: Iterable[str], at: float = 0.0) -> list[float]:
+    """Return how long a caller who types some needs is to wait for each."""
+    return [rates.wait("x", 6, at, ("search", each)) for each in needs]
+
+
+def test_one_burst_of_typing_counts_as_few() -> None:
+    rates = Rates()
+    letters = [NEED[:end] for end in range(1, len(NEED) + 1)]
+    assert not any(typed(rates, [*letters, NEED[:-1], NEED[:-2]]))
+    assert typed(rates, ["another", "and one more"])[-1] > 0
+
+
+def test_typing_has_its_limit_too() -> None:
+    waits = typed(Rates(), ["a" * length for length in range(1, 100)])
+    assert [wait > 0 for wait in waits].index(True) == 51
+
+
+def test_only_typing_is_cheap() -> None:
+    assert typed(Rates(), [NEED] * 7)[-1] > 0
+    assert typed(Rates(), ["a", "b"] * 4)[-1] > 0
+    rates = Rates()  # a burst is over after ten seconds
+    waits = [rates.wait("x", 1, at, ("search", NEED[:end])) for at, end in LATE]
+    assert waits == pytest.approx([0, 49])
+
+
+LATE = ((0.0, 5), (11.0, 6))
+
+
+def test_as_one_types_one_is_not_told_to_wait(serve: Serve) -> None:
+    client = serve()
+    for _ in range(3):
+        for end in range(3, len(NEED)):
+            assert client.get(f"/search?q={NEED[:end]}").status_code == 200
+            assert client.get(f"/api/v1/suggest?q={NEED[:end]}").status_code == 200
 
 
 def test_who_was_told_to_wait_may_come_then() -> None:

@@ -57,6 +57,19 @@ def test_several_files_and_folders_are_one_catalogue(
 
 
 @pytest.mark.usefixtures("built")
+def test_a_search_is_kept_to_what_is_asked_for(instead: Run) -> None:
+    for option, value, slug in (
+        ("--deployment", "edge", "whisper-tiny"),
+        ("--pricing", "paid", "sketcher"),
+        ("--license", "MIT", "kosmos-2"),
+        ("--provider", "Microsoft", "kosmos-2"),
+    ):
+        found = as_json(instead("search", "picture", option, value, "--json"))
+        assert [each["artifact"]["slug"] for each in found["matches"]] == [slug]
+    assert instead("search", "picture", "--provider", "Nobody").exit_code == 1
+
+
+@pytest.mark.usefixtures("built")
 def test_a_search_names_artifact_and_capability(instead: Run) -> None:
     result = instead("search", "grounded captioning", "-k", "2")
     assert result.exit_code == 0

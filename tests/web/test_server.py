@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -27,6 +28,27 @@ history.CHECKPOINT_EVERY, history.LOOK_EVERY_S = 1, 0.0
 settings = Settings(Path({home!r}), None, lambda setting: HashingEncoder())
 main(["serve", "--port", "{port}"], obj=settings)
 """
+
+
+UNREADABLE = (
+    (b"GET /x HTTP/1.1\r\nBad secret: x\r\n\r\n", 400),
+    (b"secret\r\n\r\n", 400),
+    (b"GET /secret HTTP/9.9\r\n\r\n", 400),
+    (b"GET /search?q=secret" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", 414),
+    (b"GET / HTTP/1.1\r\n" + b"A: secret\r\n" * 200 + b"\r\n", 431),
+    (b"GET / HTTP/1.1\r\nA: secret" + b"x" * 9000 + b"\r\n\r\n", 431),
+    (b"POST / HTTP/1.1\r\nTransfer-Encoding: secret\r\n\r\n", 501),
+)
+"""What the application never gets to see."""
+
+
+def exchange(port: int, sent: bytes) -> tuple[str, Any]:
+    """Return the head and the JSON of what a server answers."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as faulty:
+        faulty.sendall(sent)
+        received = b"".join(iter(lambda: faulty.recv(4096), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return head.decode(), json.loads(body)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork")
@@ -65,9 +87,13 @@ def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -
         long = quote("captions " + "\N{GRINNING FACE}" * 491)
         with urllib.request.urlopen(f"{api}/search?q={long}", timeout=5) as response:
             assert response.status == 200
-        with socket.create_connection(("127.0.0.1", port)) as faulty:
-            faulty.sendall(b"GET /x HTTP/1.1\r\nBad Header: x\r\n\r\n")
-            assert faulty.recv(12) == b"HTTP/1.1 400"
+        for sent, status in UNREADABLE:
+            refused, told = exchange(port, sent)
+            assert refused.splitlines()[0].split()[1] == str(status)
+            assert "Content-Type: application/problem+json" in refused
+            assert told["status"] == status
+            assert told["detail"].endswith(".")
+            assert "secret" not in refused + json.dumps(told)
     finally:
         process.terminate()
         assert process.wait(timeout=20) == 0
@@ -79,7 +105,9 @@ def test_a_served_home_answers_over_http_until_it_is_told_to_stop(built: Home) -
     lines = [json.loads(each) for each in whole if each.startswith("{")]
     assert not [each for each in whole if "127.0.0.1" in each]
     told = [(each["path"], each["status"]) for each in lines]
-    assert told == [("/api/v1/search", 200)] * 3
+    refusals = [(None, status) for _, status in UNREADABLE]
+    assert told == [("/api/v1/search", 200)] * 3 + refusals
+    assert not [each for each in whole if "secret" in each]
 
 
 def test_an_address_that_is_taken_is_one_clear_line(
