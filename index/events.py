@@ -7,6 +7,7 @@ makes writing it twice harmless. No address, cookie or user is recorded.
 import json
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -230,6 +231,18 @@ class EventLog:
                 delete(_events).where(_events.c.at < _stamp(before))
             ).rowcount
             connection.execute(_forgettings.insert())
+        try:
+            self._rewrite()
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            message = f"{gone:,} events are removed, but traces of them stay in the"
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise EventError(
+                f"{message} file of {self.url}: {reason}; forget again"
+            ) from error
+        return gone
+
+    def _rewrite(self) -> None:
+        """Write the tables anew, so that nothing is left of what was removed."""
         if self._is_sqlite:
             raw = self._engine.raw_connection()
             try:
@@ -244,7 +257,6 @@ class EventLog:
                 plain.execution_options(isolation_level="AUTOCOMMIT").execute(
                     text("VACUUM FULL events")  # rewrites it: nothing is left
                 )
-        return gone
 
     def close(self) -> None:
         """Close all connections."""
