@@ -32,6 +32,7 @@ from sqlalchemy import (
     delete,
     event,
     func,
+    inspect,
     make_url,
     select,
     text,
@@ -56,6 +57,9 @@ VERSION = 1
 
 GROUP = 1000
 """Events committed together at most."""
+
+MAKING = 0x1257EAD
+"""What PostgreSQL knows the lock by that is held while tables are made; any number."""
 
 DRIVER = "'instead[postgres]'"
 """What brings the driver of PostgreSQL."""
@@ -153,6 +157,13 @@ class EventLog:
         return cls(f"sqlite:///{home / 'events.sqlite'}")
 
     def _prepare(self, connection: Connection) -> None:
+        if not inspect(connection).has_table(_version.name):
+            # One process after the other, or each makes what it does not see yet.
+            connection.exec_driver_sql(
+                "BEGIN IMMEDIATE"
+                if self._is_sqlite
+                else f"SELECT pg_advisory_xact_lock({MAKING})"
+            )
         _metadata.create_all(connection)
         found = connection.scalar(select(_version.c.version))
         if found is None:

@@ -71,10 +71,11 @@ class Home:
             message = f"nothing has been built under {self.path} yet"
             raise NoGenerationError(f"{message}; {BUILD}")
         first: DamagedError | None = None
-        if named is None:
-            first = DamagedError(f"{self.path / CURRENT} is missing; {BUILD}")
+        if named not in ids:
+            what = f"names {named!r}, which is not there" if named else "is missing"
+            first = DamagedError(f"{self.path / CURRENT} {what}; {BUILD}")
         others = [each for each in reversed(ids) if each != named]
-        for candidate in [named, *others] if named else others:
+        for candidate in others if first else [str(named), *others]:
             try:
                 generation = Generation(self._generations / candidate)
             except DamagedError as error:

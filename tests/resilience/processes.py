@@ -4,8 +4,14 @@ import io
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import (
+    ExitStack,
+    closing,
+    contextmanager,
+    redirect_stderr,
+    redirect_stdout,
+)
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -51,6 +57,23 @@ def begun(work: Callable[..., Any], *given: Any) -> Iterator[BaseProcess]:
 def pipe() -> tuple[Connection, Connection]:
     """Return the ends that read and write."""
     return _context.Pipe(duplex=False)
+
+
+def all_at_once(calls: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return what functions return, each called in a process of its own, together."""
+    with ExitStack() as stack:
+        ends = []
+        for work, *given in calls:
+            reading, writing = pipe()
+            stack.enter_context(closing(reading))
+            stack.enter_context(begun(_send, writing, work, given))
+            writing.close()
+            ends.append(reading)
+        return [end.recv() for end in ends]
+
+
+def _send(results: Connection, work: Callable[..., Any], given: Sequence[Any]) -> None:
+    results.send(work(*given))
 
 
 def command(home: Path, *words: str) -> Result:
