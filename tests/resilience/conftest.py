@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,23 @@ import pytest
 SHARED_MEMORY = Path("/dev/shm")
 
 
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A folder in memory where there is such a thing: a kill does not care."""
+@contextmanager
+def _in_memory() -> Iterator[Path]:
+    """Yield a folder in memory where there is such a thing: a kill does not care."""
     inside = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(dir=inside, prefix="instead-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder that is written fast."""
+    with _in_memory() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Path]:
+    """One for all tests of a module."""
+    with _in_memory() as folder:
+        yield folder
