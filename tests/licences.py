@@ -27,15 +27,15 @@ def locked(name: str) -> list[Requirement]:
 
 def licence(package: str) -> str:
     """Return the licence that an installed package states, "unknown" if none."""
-    stated = metadata(package)
-    if expression := stated.get("License-Expression"):
+    stated = metadata(package).json
+    if expression := stated.get("license_expression"):
         return str(expression)
     classified = [
         each.rpartition(" :: ")[2]
-        for each in stated.get_all("Classifier") or []
+        for each in stated.get("classifier", [])
         if each.startswith("License ::")
     ]
-    written = (stated.get("License") or "").strip().split("\n")[0]
+    written = str(stated.get("license", "")).strip().split("\n")[0]
     return ", ".join(classified) or written or "unknown"
 
 
