@@ -1,14 +1,14 @@
 # Two commands on a fresh machine: `make serve` and `make test`.
 PYTHON ?= python3
 VENV ?= .venv
-TORCH ?= torch==2.13.0
+TORCH ?= --require-hashes --requirement requirements-torch.lock
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PORT ?= 8000
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: serve test check clean
+.PHONY: serve test check lock licences audit clean
 
 serve: $(VENV)/installed ## set-up, first build, pages and API on 127.0.0.1
 	$(BIN)/instead serve --port $(PORT)
@@ -30,15 +30,41 @@ $(VENV)/bin/python:
 
 # PyTorch comes first and alone: its CPU build has no CUDA packages behind it. Where
 # PyTorch's own index is out of reach, pip takes the build that a mirror or --find-links has.
-$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+ALONE = install --retries 0 --no-deps --extra-index-url $(TORCH_INDEX)
+
+$(VENV)/installed: pyproject.toml requirements.lock requirements-torch.lock | $(VENV)/bin/python
 	@echo "Installing into $(VENV) (about 450 MB the first time)"
-	@$(PIP) install --retries 0 --no-deps --extra-index-url $(TORCH_INDEX) $(TORCH)
-	@$(PIP) install --constraint constraints.txt --editable .
+	@$(PIP) $(ALONE) $(TORCH)
+	@$(BIN)/python -c 'import importlib.util as i, sys; sys.exit(not i.find_spec("torch"))' || ( \
+	  echo "No hash of PyTorch is known for this Python and machine: taken as it comes" && \
+	  $(PIP) $(ALONE) torch==2.13.0 )
+	@$(PIP) install --require-hashes --no-deps --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/tested: $(VENV)/installed
-	@$(PIP) install --constraint constraints.txt --editable '.[test]'
+$(VENV)/tested: $(VENV)/installed requirements-test.lock
+	@$(PIP) install --require-hashes --no-deps --requirement requirements-test.lock
 	@touch $@
+
+# What is already locked stays at its version; remove a file to lock it anew.
+UV ?= uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-annotate --no-header --constraint requirements-torch.lock --no-emit-package torch
+
+lock: ## the newest versions that fit pyproject.toml, and the hashes of all their files
+	$(COMPILE) --group build --output-file requirements.lock pyproject.toml
+	$(COMPILE) --all-extras --constraint requirements.lock \
+	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+	  --output-file requirements-test.lock pyproject.toml
+
+licences: $(VENV)/tested ## writes LICENCES.md anew
+	$(BIN)/python -m tests.licences
+
+audit: $(VENV)/tested ## asks PyPI for known vulnerabilities of what is locked; takes a network
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip --quiet install pip-audit
+	for each in requirements.lock requirements-test.lock; do \
+	  $(VENV)/audit/bin/pip-audit --disable-pip --requirement $$each || exit 1; done
 
 clean: ## remove the virtual environment; generations stay where they are
 	rm -rf $(VENV)

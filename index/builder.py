@@ -1,5 +1,6 @@
 """The offline build: a catalogue becomes a generation, and the home switches."""
 
+import gc
 import logging
 import shutil
 import time
@@ -26,7 +27,7 @@ from index.adapter import FILE, Adapter
 from index.catalog import Catalog
 from index.encoder import Encoder, ExportedEncoder, NeedEncoder, Vectors
 from index.errors import DamagedError, GenerationError, MismatchError
-from index.generation import LOCK, MANIFEST, Manifest, seal, verify
+from index.generation import LOCK, MANIFEST, Generation, Manifest, seal, verify
 from index.home import Home, storage_error
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ def build(
                     vectors=form,
                     learned=learned,
                 )
+                _read_back(folder)
                 home.publish(folder)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -112,6 +114,7 @@ def adapt(home: Home, adapter: Adapter | None, learned: Mapping[str, Any]) -> Ma
                     vectors=old.vectors,
                     learned=dict(learned),
                 )
+                _read_back(folder)
                 home.publish(folder)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -182,6 +185,20 @@ def _index_vectors(vectors: Vectors, needs: Vectors, folder: Path) -> dict[str, 
     near = vector.nearest(needs, vectors)
     closeness.build(near.cosines[:intents, 0], folder)
     return vector.build(vectors, needs, near, folder)
+
+
+def _read_back(folder: Path) -> None:
+    """Open what was written; OSError if that does not go.
+
+    Some libraries lose what the disk says when they close a file, and the checksums are
+    those of what lies there, so this alone tells that it is not what was meant.
+    """
+    try:
+        Generation(folder).close()
+    except DamagedError as error:
+        raise OSError(None, "what was written cannot be read back") from error
+    finally:
+        gc.collect()  # lets go of mapped files: Windows moves no folder that has some
 
 
 def _keep_adapter(encoder: Encoder, home: Home, folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ makes writing it twice harmless. No address, cookie or user is recorded.
 import json
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -31,6 +32,7 @@ from sqlalchemy import (
     delete,
     event,
     func,
+    inspect,
     make_url,
     select,
     text,
@@ -55,6 +57,9 @@ VERSION = 1
 
 GROUP = 1000
 """Events committed together at most."""
+
+MAKING = 0x1257EAD
+"""What PostgreSQL knows the lock by that is held while tables are made; any number."""
 
 DRIVER = "'instead[postgres]'"
 """What brings the driver of PostgreSQL."""
@@ -152,6 +157,13 @@ class EventLog:
         return cls(f"sqlite:///{home / 'events.sqlite'}")
 
     def _prepare(self, connection: Connection) -> None:
+        if not inspect(connection).has_table(_version.name):
+            # One process after the other, or each makes what it does not see yet.
+            connection.exec_driver_sql(
+                "BEGIN IMMEDIATE"
+                if self._is_sqlite
+                else f"SELECT pg_advisory_xact_lock({MAKING})"
+            )
         _metadata.create_all(connection)
         found = connection.scalar(select(_version.c.version))
         if found is None:
@@ -232,6 +244,18 @@ class EventLog:
                 delete(_events).where(_events.c.at < _stamp(before))
             ).rowcount
             connection.execute(_forgettings.insert())
+        try:
+            self._rewrite()
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            message = f"{gone:,} events are removed, but traces of them stay in the"
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise EventError(
+                f"{message} file of {self.url}: {reason}; forget again"
+            ) from error
+        return gone
+
+    def _rewrite(self) -> None:
+        """Write the tables anew, so that nothing is left of what was removed."""
         if self._is_sqlite:
             raw = self._engine.raw_connection()
             try:
@@ -246,7 +270,6 @@ class EventLog:
                 plain.execution_options(isolation_level="AUTOCOMMIT").execute(
                     text("VACUUM FULL events")  # rewrites it: nothing is left
                 )
-        return gone
 
     def close(self) -> None:
         """Close all connections."""

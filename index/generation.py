@@ -20,9 +20,11 @@ from index import closeness
 from index.adapter import Adapter
 from index.catalog import Catalog
 from index.claims import Claims
+from index.disk import sync
 from index.encoder import ExportedEncoder
 from index.errors import (
     DamagedError,
+    EngineError,
     MismatchError,
     StorageError,
 )
@@ -113,9 +115,13 @@ class Generation:
             self.floor = closeness.read(folder)
             self.adapter = Adapter.open(folder)
             self.spelling = Spelling(folder, self.keyword.has_term)
-        except BaseException:
+        except (EngineError, OSError):
             self._release()
             raise
+        except Exception as error:  # whatever a library makes of what it cannot read
+            self._release()
+            what = f"cannot be read although its checksum holds ({error})"
+            raise _damaged(folder, "a file", what) from error
 
     @property
     def id(self) -> str:
@@ -200,14 +206,3 @@ def seal(folder: Path, id_: str, **content: Any) -> Manifest:
     for path in [*folder.rglob("*"), folder]:
         sync(path)
     return manifest
-
-
-def sync(path: Path) -> None:
-    """Force a file's content or a folder's entries to the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows syncs no folders
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import portalocker
 
+from index.disk import replace, sync
 from index.errors import DamagedError, NoGenerationError, StorageError
-from index.generation import BUILD, LOCK, Generation, Manifest, sync, verify
+from index.generation import BUILD, LOCK, Generation, Manifest, verify
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +71,11 @@ class Home:
             message = f"nothing has been built under {self.path} yet"
             raise NoGenerationError(f"{message}; {BUILD}")
         first: DamagedError | None = None
-        if named is None:
-            first = DamagedError(f"{self.path / CURRENT} is missing; {BUILD}")
+        if named not in ids:
+            what = f"names {named!r}, which is not there" if named else "is missing"
+            first = DamagedError(f"{self.path / CURRENT} {what}; {BUILD}")
         others = [each for each in reversed(ids) if each != named]
-        for candidate in [named, *others] if named else others:
+        for candidate in others if first else [str(named), *others]:
             try:
                 generation = Generation(self._generations / candidate)
             except DamagedError as error:
@@ -115,20 +117,21 @@ class Home:
         return id_, folder
 
     def publish(self, folder: Path) -> None:
-        """Move a sealed staging folder into place, and switch to it."""
+        """Move a sealed staging folder into place and switch to it; or do nothing."""
         place = folder.with_name(folder.name.removeprefix("."))
         folder.rename(place)
-        sync(self._generations)
-        self.switch(place.name)
+        try:
+            sync(self._generations)
+            self.switch(place.name)
+        except OSError:
+            if self.current() != place.name:
+                shutil.rmtree(place, ignore_errors=True)
+            raise
         self._prune()
 
     def switch(self, id_: str) -> None:
         """Make `id_` the generation in use, in one step."""
-        beside = self.path / f".{CURRENT}"
-        beside.write_text(f"{id_}\n", encoding="utf-8")
-        sync(beside)
-        beside.replace(self.path / CURRENT)
-        sync(self.path)
+        replace(self.path / CURRENT, f"{id_}\n")
 
     def rollback(self, id_: str | None = None) -> Manifest:
         """Verify and switch to `id_`, or to the one before the one in use."""

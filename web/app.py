@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from index.errors import EngineError
 from search.engine import Engine
 from search.history import History
-from web import access, api, cors, metrics, pages, payload, reference
+from web import access, api, cors, gate, metrics, pages, payload, reference
 from web.callers import UNCOUNTED, Callers
 from web.errors import status
 from web.keys import Keys
@@ -71,6 +71,7 @@ def create_app(
     Compress(app)
     cors.allow(app, origins)
     _admit(app, settings, host)
+    gate.guard(app)
     app.register_blueprint(api.blueprint(engine, history))
     app.register_blueprint(api.probes(engine))
     app.register_blueprint(reference.blueprint())

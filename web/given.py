@@ -8,6 +8,9 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 Model = TypeVar("Model", bound=BaseModel)
 
+LISTED = 20
+"""Faults named of one request: else an answer could be larger than what was sent."""
+
 
 def parameters(model: type[Model]) -> Model:
     """Return the address's parameters; BadRequest naming each that is wrong.
@@ -52,8 +55,10 @@ def validated(model: type[Model], given: Any) -> Model:
 
 
 def faults(error: ValidationError) -> str:
-    """Return what is wrong with each parameter."""
-    return "; ".join(
+    """Return what is wrong with each parameter, the first LISTED of them."""
+    found = [
         f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg'].lower()}"
         for each in error.errors(include_url=False, include_context=False)
-    )
+    ]
+    more = len(found) - LISTED
+    return "; ".join(found[:LISTED] + ([f"and {more:,} more"] if more > 0 else []))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import portalocker
 
+from index.disk import replace
 from index.errors import KeyNameError, StorageError, UnknownKeyError
-from index.generation import sync
 from index.home import storage_error
 
 FILE = "keys.json"
@@ -114,14 +114,9 @@ class Keys:
 
     def _write(self, keys: list[Key]) -> None:
         """Write all keys in one step; nobody but this user may read them."""
-        beside = self._path.with_name(f".{FILE}")
-        content = {"keys": [asdict(each) for each in keys]}
+        content = json.dumps({"keys": [asdict(each) for each in keys]}, indent=1)
         try:
-            beside.touch(mode=0o600)
-            beside.write_text(f"{json.dumps(content, indent=1)}\n", encoding="utf-8")
-            sync(beside)
-            beside.replace(self._path)
-            sync(self._path.parent)
+            replace(self._path, f"{content}\n", mode=0o600)
         except OSError as error:
             raise storage_error(self._path, error) from error
 

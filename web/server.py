@@ -9,8 +9,15 @@ from typing import Any
 
 from flask import Flask
 
-THREADS = 4
-"""One process holds one copy of index and model; encoder and FAISS release the GIL."""
+THREADS = 32
+"""One process holds one copy of index and model; encoder and FAISS release the GIL. The
+gate lets a few threads work; the others wait for that, refuse, or tell supervisors."""
+
+CONNECTIONS = 500
+"""Open connections at most, or half of the files that the process may open."""
+
+MAX_FIELDS = 50
+"""Header fields of a request; browsers send about fifteen."""
 
 MAX_ADDRESS = 8190
 """Bytes of a request's first line; a need of 500 signs may take 6,000."""
@@ -39,7 +46,13 @@ def run(
 
         serve(make(), host=host, port=port, threads=THREADS)
         return
+    import resource
+
     from gunicorn.app.base import BaseApplication
+
+    from web.worker import Worker
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     def ended(_: Any, worker: Any) -> None:
         """End a worker that has served, once all is written.
@@ -60,11 +73,13 @@ def run(
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
                 "workers": 1,
                 "threads": THREADS,
-                "worker_class": "web.worker.Worker",
+                "worker_class": Worker,
+                "worker_connections": min(CONNECTIONS, files // 2),
                 "loglevel": "warning",
                 "timeout": 60,
                 "graceful_timeout": 10,
                 "limit_request_line": MAX_ADDRESS,
+                "limit_request_fields": MAX_FIELDS,
                 "control_socket_disable": True,
             }
             options["worker_exit"] = ended

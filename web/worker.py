@@ -1,95 +1,128 @@
-"""The process that answers, and what it says to what is no request at all."""
+"""Gunicorn's worker with threads, none of which waits for a client.
 
-import json
+By itself it gives every connection to a thread, which then waits for what the client
+sends: a few clients that send slowly, or nothing, keep all threads. Here a connection
+stays with the poller until its request has arrived.
+"""
+
+import re
+import socket
+import time
 import uuid
-from typing import Any, NamedTuple
+from functools import partial
+from http import HTTPStatus
+from selectors import EVENT_READ
+from typing import Any
 
 from gunicorn import util
-from gunicorn.http.errors import (
-    ExpectationFailed,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-    UnsupportedTransferCoding,
-)
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from web import access
-from web.payload import problem
+from web.refusal import refused
+
+PEEKED = 32 * 1024
+"""Bytes of a request that are waited for; a longer one is read by a thread."""
+
+PATIENCE_S = 10.0
+"""Seconds that a request may take to arrive, and those that a thread may be kept by a
+longer one, or by a client that does not take its answer."""
+
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?=\r\n|\Z)")
 
 
-class Refusal(NamedTuple):
-    """What is answered to what ends in one kind of exception."""
-
-    kind: type[Exception]
-    code: int
-    title: str
-    detail: str
-
-
-REFUSALS = (
-    Refusal(
-        LimitRequestLine,
-        414,
-        "URI Too Long",
-        "The address is longer than the server reads; a need has at most 500 "
-        "characters.",
-    ),
-    Refusal(
-        LimitRequestHeaders,
-        431,
-        "Request Header Fields Too Large",
-        "The headers are more or longer than the server reads; send fewer.",
-    ),
-    Refusal(
-        UnsupportedTransferCoding,
-        501,
-        "Not Implemented",
-        "The transfer coding is not known; send the body as it is.",
-    ),
-    Refusal(
-        ExpectationFailed,
-        417,
-        "Expectation Failed",
-        "The expectation is not known; send the request without Expect.",
-    ),
-    Refusal(
-        ParseException,
-        400,
-        "Bad Request",
-        "This cannot be read as a request of HTTP/1.1; /docs tells what can be asked.",
-    ),
-    Refusal(
-        Exception,
-        500,
-        "Internal Server Error",
-        "The server met a fault of its own; its log says which, under {id}.",
-    ),
-)
-"""What is answered where the application is never reached, the first that fits."""
+def arrived(seen: bytes) -> bool:
+    """Return whether `seen` is a whole request, or as much as is waited for."""
+    head, end, body = seen.partition(b"\r\n\r\n")
+    if not end:
+        return len(seen) >= PEEKED
+    length = _LENGTH.search(head)
+    return len(seen) >= PEEKED or len(body) >= int(length[1] if length else 0)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
-    """Answers with threads; what it refuses itself is a problem, as elsewhere."""
+    """Gives a connection to a thread as soon as its request is there."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """Take what gunicorn gives."""
+        super().__init__(*given, **named)
+        self._since: dict[TConn, float] = {}
+        self._seen: dict[TConn, int] = {}
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give `conn` to a thread if its request has arrived, else to the poller."""
+        now = time.monotonic()
+        since = self._since.setdefault(conn, now)
+        # A client that does not wait for answers may have sent the next request.
+        ahead = conn.parser and conn.parser.unreader.buf.getvalue()
+        seen = None if ahead else self._peek(conn)
+        if seen is None or arrived(seen) or len(seen) == self._seen.get(conn):
+            # Whole, or nothing more will come: a thread answers or closes it.
+            self._seen.pop(conn, None)
+            self._since[conn] = now
+            conn.data_ready = True
+            self._wants(conn, 1)
+            super().enqueue_req(conn)
+            return
+        self._seen[conn] = len(seen)
+        self._wants(conn, len(seen) + 1)
+        conn.sock.setblocking(False)
+        # What sends nothing is let go soon, and what has begun may go on for a while.
+        conn.timeout = since + PATIENCE_S if seen else now + self.cfg.keepalive
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, EVENT_READ, readable)
+
+    @staticmethod
+    def _peek(conn: TConn) -> bytes | None:
+        """Return what has come, b"" if nothing yet, None if nothing ever will."""
+        try:
+            return conn.sock.recv(PEEKED, socket.MSG_PEEK | socket.MSG_DONTWAIT) or None
+        except BlockingIOError:
+            return b""
+        except OSError:
+            return None
+
+    @staticmethod
+    def _wants(conn: TConn, count: int) -> None:
+        """Let the poller tell of `conn` when it has `count` bytes, or has ended."""
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+    def finish_request(self, conn: TConn, done: Any) -> None:
+        """Take `conn` back from a thread."""
+        self._since.pop(conn, None)
+        super().finish_request(conn, done)
+
+    def murder_pending(self) -> None:
+        """Close connections whose time is over, also those that keep a thread."""
+        now = time.monotonic()
+        for conn in [*self.pending_conns]:
+            if conn.timeout <= now:
+                self.pending_conns.remove(conn)
+                self.poller.unregister(conn.sock)
+                self._since.pop(conn, None)
+                self._seen.pop(conn, None)
+                self.nr_conns -= 1
+                conn.close()
+        for conn, since in [*self._since.items()]:
+            if conn not in self._seen and since + PATIENCE_S <= now:
+                self._let_go(conn)
+
+    @staticmethod
+    def _let_go(conn: TConn) -> None:
+        """End a connection that a thread reads or writes; the thread sees it ended."""
+        try:
+            conn.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer what cannot be read, or a fault outside of the application.
-
-        Nothing of what was sent is repeated or logged, nor where it is from.
-        """
+        """Answer what cannot be read, or a fault outside of the application."""
         id_ = uuid.uuid4().hex
-        refusal = next(each for each in REFUSALS if isinstance(exc, each.kind))
-        if refusal.kind is Exception:
+        code, response = refused(exc, id_)
+        if code == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log.error("fault request=%s", id_, exc_info=exc)
-        detail = refusal.detail.format(id=id_)
-        body = json.dumps(problem(refusal.code, refusal.title, detail)).encode()
-        head = (
-            f"HTTP/1.1 {refusal.code} {refusal.title}\r\nConnection: close\r\n"
-            "Content-Type: application/problem+json\r\n"
-            f"Content-Length: {len(body)}\r\nX-Request-Id: {id_}\r\n\r\n"
-        )
-        access.line(None, None, refusal.code, 0.0, id_)
+        access.line(None, None, code, 0.0, id_)
         try:
-            util.write_nonblock(client, head.encode() + body)
+            util.write_nonblock(client, response)
         except OSError:
             self.log.debug("who asked went away")

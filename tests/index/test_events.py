@@ -1,8 +1,5 @@
 import os
-import subprocess
-import sys
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -186,39 +183,3 @@ def test_events_are_seen_in_the_order_of_their_numbers(log: EventLog) -> None:
 def test_an_address_of_no_log_is_one_clear_error(address: str, reason: str) -> None:
     with pytest.raises(EventError, match=reason):
         EventLog(address)
-
-
-WRITER = """
-import sys
-from datetime import datetime, UTC
-from pathlib import Path
-from index.events import EventLog, MatchEvent, Recorder
-
-recorder = Recorder(EventLog.beside(Path(sys.argv[1])))
-for number in range(1_000_000):
-    id_ = f"{sys.argv[2]}-{number}"
-    event = MatchEvent(id_, "need", "worked", datetime.now(UTC), "a")
-    recorder.record([event]).result()
-    print(id_, flush=True)
-"""
-
-
-@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.nightly)])
-def test_no_acknowledged_event_is_lost_to_a_kill(tmp_path: Path, kills: int) -> None:
-    acknowledged: set[str] = set()
-    for number in range(kills):
-        command = [sys.executable, "-c", WRITER, str(tmp_path), str(number)]
-        root = Path(__file__).parents[2]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as writer:
-            assert writer.stdout
-            first = writer.stdout.readline()
-            time.sleep(0.01 * (number % 7))
-            writer.kill()
-            # The last line may be cut; what ends in a newline was acknowledged.
-            lines = (first + writer.stdout.read()).decode().split("\n")[:-1]
-        acknowledged.update(lines)
-    with closing(EventLog.beside(tmp_path)) as log:
-        ids = [each.id for _, each in log.after()]
-    assert len(acknowledged) >= kills
-    assert len(ids) == len(set(ids))
-    assert acknowledged <= set(ids)

@@ -13,7 +13,7 @@ from index.errors import (
     NoGenerationError,
     StorageError,
 )
-from index.generation import FORMAT, LOCK, MANIFEST, Generation, Manifest, verify
+from index.generation import FORMAT, LOCK, MANIFEST, Generation, Manifest, seal, verify
 from index.home import CURRENT, KEPT, Home
 from tests.conftest import ARTIFACTS, HashingEncoder, to_catalog
 
@@ -88,6 +88,21 @@ def test_another_format_is_refused_with_the_command_to_run(built: Home) -> None:
     other = Manifest(**{**content, "format": FORMAT + 1})
     (folder / MANIFEST).write_bytes(other.dump())
     with pytest.raises(MismatchError, match="instead build"):
+        built.open()
+
+
+def test_what_cannot_be_read_is_refused_although_its_checksum_holds(
+    built: Home,
+) -> None:
+    folder = only(built)
+    content = json.loads((folder / MANIFEST).read_text())
+    (folder / "claims.json").write_text("[")
+    (folder / MANIFEST).unlink()
+    (folder / LOCK).unlink()
+    for given in ("id", "format", "files", "sha256"):
+        del content[given]
+    seal(folder, "000001", **content)
+    with pytest.raises(DamagedError, match="cannot be read although its checksum"):
         built.open()
 
 

@@ -1,0 +1,104 @@
+"""A home that is served as `instead serve` does, in a process of its own."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.resilience.processes import ROOT
+
+SERVE = """
+import sys, time
+from pathlib import Path
+from tests.conftest import HashingEncoder
+from web.cli import main
+from web.settings import Settings
+
+class Slow(HashingEncoder):
+    def encode_need(self, text):
+        time.sleep(float(sys.argv[3]))
+        return super().encode_need(text)
+
+settings = Settings(Path(sys.argv[1]), None, lambda setting: Slow())
+main(["serve", "--port", sys.argv[2]], obj=settings)
+"""
+
+
+class Answer(NamedTuple):
+    """What a server answered, and after how many seconds."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    seconds: float
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON."""
+        return json.loads(self.body)
+
+
+class Served(NamedTuple):
+    """A server on a loopback port, and its process."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    def get(self, path: str, wait_s: float = 20) -> Answer:
+        """Return the answer to a request; OSError if there is none in time."""
+        started = time.monotonic()
+        address = f"http://127.0.0.1:{self.port}{path}"
+        try:
+            with urllib.request.urlopen(address, timeout=wait_s) as given:
+                status, headers, body = given.status, given.headers, given.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                status, headers, body = error.code, error.headers, error.read()
+        return Answer(status, dict(headers), body, time.monotonic() - started)
+
+    def connect(self) -> socket.socket:
+        """Return a connection on which nothing is sent yet."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+
+@contextmanager
+def served(home: Path, encodes_s: float = 0) -> Iterator[Served]:
+    """Yield a server of `home` that answers; it has ended well afterwards.
+
+    Its encoder takes `encodes_s` seconds for a need, and keeps no core busy.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (
+        (home / "server.log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(home), str(port), str(encodes_s)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        server = Served(port, process)
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    server.get("/healthz")
+                    break
+                except OSError:
+                    assert process.poll() is None and time.monotonic() < deadline
+                    time.sleep(0.05)
+            yield server
+        finally:
+            process.terminate()
+            ended = process.wait(timeout=30)
+    assert ended == 0
