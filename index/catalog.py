@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain, count, takewhile
+from itertools import chain, count, islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,8 @@ class Catalog(Mapping[str, Artifact]):
         """
         start = " ".join(_words(text)) + " "
         first = bisect_left(self._in_order, (start, -1))
-        like = takewhile(lambda each: each[0].startswith(start), self._in_order[first:])
+        after = islice(self._in_order, first, None)
+        like = takewhile(lambda each: each[0].startswith(start), after)
         return np.array(sorted({position for _, position in like}), dtype=np.int64)
 
     def called(self, text: str) -> NDArray[np.int64]:

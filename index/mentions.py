@@ -101,40 +101,54 @@ class Mentions:
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         """Open `folder`, built for `catalog`."""
-        self._entries = np.load(folder / FILE)
-        self._by = catalog.owners[self._entries["row"]]
+        entries = np.load(folder / FILE)
+        self._rows = entries["row"].astype(np.int64)
+        self._about = entries["about"].astype(np.int64)
+        self._beside = entries["beside"].copy()
+        self._by = catalog.owners[self._rows]
+        self._naming = _Groups(self._by, len(catalog))
+        self._named = _Groups(self._about, len(catalog))
 
     def beside(self, position: int) -> NDArray[np.int64]:
         """Return the artifacts that one sets itself beside, ascending."""
-        chosen = (self._by == position) & self._entries["beside"]
-        return np.unique(self._entries["about"][chosen]).astype(np.int64)
+        own = self._naming.of(position)
+        return np.unique(self._about[own[self._beside[own]]])
 
     def rivals(self, position: int) -> NDArray[np.int64]:
         """Return the artifacts that set themselves beside one, ascending."""
-        chosen = (self._entries["about"] == position) & self._entries["beside"]
-        return np.unique(self._by[chosen])
+        others = self._named.of(position)
+        return np.unique(self._by[others[self._beside[others]]])
 
     def works_with(self, position: int) -> NDArray[np.int64]:
         """Return the artifacts that one names as part of its work, or is named by."""
-        plain = ~self._entries["beside"]
-        about = self._entries["about"]
-        own, others = (self._by == position) & plain, (about == position) & plain
-        both = np.concatenate([about[own], self._by[others]])
-        return np.unique(both).astype(np.int64)
+        own, others = self._naming.of(position), self._named.of(position)
+        named = self._about[own[~self._beside[own]]]
+        return np.union1d(named, self._by[others[~self._beside[others]]])
 
     def by(self, position: int) -> NDArray[np.int64]:
         """Return all artifacts whose record names one, ascending."""
-        return np.unique(self._by[self._entries["about"] == position])
+        return np.unique(self._by[self._named.of(position)])
 
     def most(self) -> int:
         """Return how many artifacts name the one that is named by most."""
-        pairs = np.unique(np.stack([self._by, self._entries["about"]]), axis=1)
+        pairs = np.unique(np.stack([self._by, self._about]), axis=1)
         return int(np.bincount(pairs[1]).max(initial=0)) if pairs.size else 0
 
     def claims(self, position: int, about: int) -> list[int]:
         """Return the rows of capabilities of one that set it beside another."""
-        chosen = (self._by == position) & (self._entries["about"] == about)
-        rows: list[int] = self._entries["row"][
-            chosen & self._entries["beside"]
-        ].tolist()
+        own = self._naming.of(position)
+        chosen = own[self._beside[own] & (self._about[own] == about)]
+        rows: list[int] = self._rows[chosen].tolist()
         return rows
+
+
+class _Groups:
+    """Where each of the numbers from 0 to `size` - 1 stands in an array."""
+
+    def __init__(self, numbers: NDArray[np.int64], size: int) -> None:
+        self._places = np.argsort(numbers, kind="stable")
+        self._starts = np.searchsorted(numbers[self._places], np.arange(size + 1))
+
+    def of(self, number: int) -> NDArray[np.int64]:
+        """Return the places of `number`, ascending."""
+        return self._places[self._starts[number] : self._starts[number + 1]]

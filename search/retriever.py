@@ -1,6 +1,7 @@
 """First-stage retrieval: each retriever ranks the capabilities that may meet a need."""
 
 from collections import OrderedDict
+from functools import lru_cache
 from threading import Lock
 from typing import Protocol
 
@@ -19,6 +20,9 @@ from search.need import Need
 
 NEED_VECTORS = 4096
 """Encoded needs remembered, 6 MB at 384 dimensions: typing and paging repeat needs."""
+
+REMEMBERED = 64
+"""Needs of which it is remembered what they name: each is asked for several times."""
 
 COVER, SAID, SAID_MOST, FIRST = 2.0, 6.0, 0.7, 3
 """How the keyword leg's trust is made of its coverage; chosen on the train splits of
@@ -195,13 +199,17 @@ class NameRetriever:
     def __init__(self, catalog: Catalog) -> None:
         """Know the artifacts of `catalog` by name."""
         self._catalog = catalog
+        self._meant = lru_cache(maxsize=REMEMBERED)(self._by_name)
 
     def _named(self, need: Need) -> tuple[NDArray[np.int64], Scores]:
         """Return the artifacts that the need names, ascending, and their scores.
 
         Corrected words count if the text is no name.
         """
-        for text in dict.fromkeys((need.text, need.corrected)):
+        return self._meant(need.text, need.corrected)
+
+    def _by_name(self, *texts: str) -> tuple[NDArray[np.int64], Scores]:
+        for text in dict.fromkeys(texts):
             named = self._catalog.named(text)
             found = np.union1d(self._catalog.named_like(text), named)
             if len(found):
