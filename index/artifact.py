@@ -37,18 +37,18 @@ Type = Literal[
 TYPES: tuple[str, ...] = get_args(Type)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\ud800-\udfff]")
+
+
 def _plain(text: str) -> str:
     """Return `text` trimmed; control characters would reach terminals and pages."""
     text = text.strip()
     if not text:
         raise ValueError("is empty")
-    for character in text:
-        if (
-            character < " " and character not in "\t\n\r"
-        ) or "\x7f" <= character < "\xa0":
-            raise ValueError(f"contains the control character U+{ord(character):04X}")
-        if "\ud800" <= character <= "\udfff":
+    if found := _CONTROL.search(text):
+        if found[0] >= "\ud800":
             raise ValueError("contains half a surrogate pair")
+        raise ValueError(f"contains the control character U+{ord(found[0]):04X}")
     return text
 
 
