@@ -1,6 +1,7 @@
 """The pages in a real browser: Chromium, driven by Playwright, checked by axe."""
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ import pytest
 from werkzeug.serving import make_server
 
 from index.home import Home
+from search.graph import SHARED
 from search.history import History
+from tests.web.test_drawing import asked
 from web.app import create_app
 from web.current import CurrentEngine
 from web.settings import Settings
@@ -102,7 +105,6 @@ def test_a_chip_is_flipped_and_facets_are_chosen(page: "Page") -> None:
     chip.get_by_role("link", name="prefer").click()
     expect(page.locator(".chips li.prefer")).to_contain_text("price free")
     facets = page.get_by_role("navigation", name="Narrow down")
-    facets.get_by_text("deployment", exact=True).click()
     link = facets.get_by_role("link", name="self hosted")
     count = int(link.inner_text().split()[-1])
     link.click()
@@ -162,6 +164,26 @@ def test_everything_is_reached_by_keyboard(page: "Page") -> None:
     assert any("<summary" in each for each in reached)
 
 
+def test_the_graph_is_explored_by_keyboard(page: "Page", history: History) -> None:
+    history.log.append([*asked("captions", SHARED), *asked("boxes", SHARED)])
+    history.flush()
+    page.goto("/graph")
+    need = page.get_by_role("link", name="Need: captions")
+    need.focus()
+    stroke = "path => getComputedStyle(path).stroke"
+    own = page.locator("g", has=need).locator("path").first
+    other = page.locator("g", has=page.get_by_role("link", name="Need: boxes"))
+    assert own.evaluate(stroke) == need.locator("rect").evaluate(stroke)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Around captions.")).to_be_visible()
+    expect(other).to_have_count(0)
+    page.get_by_role("link", name="Artifact: Kosmos-2").press("Enter")
+    expect(page.get_by_text("Around kosmos-2.")).to_be_visible()
+    expect(other).to_have_count(1)
+    page.get_by_role("link", name="Capability: Grounded captioning").press("Enter")
+    expect(page).to_have_url(re.compile("/artifact/kosmos-2#grounded-captioning$"))
+
+
 def test_without_javascript_all_of_it_works(browser: "Browser", address: str) -> None:
     context = browser.new_context(base_url=address, java_script_enabled=False)
     page = context.new_page()
@@ -191,9 +213,10 @@ def test_no_page_is_wider_than_the_screen(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(
-    browser: "Browser", address: str, scheme: str
+    browser: "Browser", address: str, history: History, scheme: str
 ) -> None:
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    history.log.append([*asked("captions", SHARED)])
     context = browser.new_context(base_url=address, color_scheme=scheme)  # type: ignore[arg-type]  # it is one of the schemes
     page = context.new_page()
     for path in PAGES:

@@ -16,8 +16,10 @@
       const response = await fetch(address, { signal: asked.signal });
       if (!response.ok) return;
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      main.replaceChildren(...page.getElementById("main").childNodes);
-      main.className = "";
+      const found = page.getElementById("main");
+      main.className = found.className;
+      main.replaceChildren(...found.childNodes);
+      document.body.className = page.body.className;
       document.title = page.title;
       history.replaceState(null, "", address);
     } catch (error) {
