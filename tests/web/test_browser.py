@@ -5,14 +5,18 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
+from urllib.parse import quote
 
 import pytest
 from werkzeug.serving import make_server
 
+from index.builder import build
 from index.home import Home
 from search.graph import SHARED
 from search.history import History
+from tests.conftest import HashingEncoder, to_catalog
 from tests.web.test_drawing import asked
 from web.app import create_app
 from web.current import CurrentEngine
@@ -58,9 +62,9 @@ def browser() -> Iterator["Browser"]:
         opened.close()
 
 
-@pytest.fixture
-def address(built: Home, settings: Settings, history: History) -> Iterator[str]:
-    """The address of a server on the loopback interface."""
+@contextmanager
+def serving(settings: Settings, history: History) -> Iterator[str]:
+    """Yield the address of a server on the loopback interface."""
     engine = CurrentEngine(settings, history)
     server = make_server("127.0.0.1", 0, create_app(engine, history), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -70,6 +74,12 @@ def address(built: Home, settings: Settings, history: History) -> Iterator[str]:
     thread.join()
     server.server_close()
     engine().generation.close()
+
+
+@pytest.fixture
+def address(built: Home, settings: Settings, history: History) -> Iterator[str]:
+    with serving(settings, history) as address:
+        yield address
 
 
 @pytest.fixture
@@ -194,6 +204,121 @@ def test_without_javascript_all_of_it_works(browser: "Browser", address: str) ->
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_label("Verdict")).to_be_visible()
     context.close()
+
+
+HOSTILE = (
+    "<script>hacked=1</script>",
+    "<img src=x onerror=hacked=1>",
+    '"><svg onload=hacked=1>',
+    "' autofocus onfocus=hacked=1 x='",
+    "</title></textarea></script><script>hacked=1</script>",
+    "[x](javascript:hacked=1) {{ 7 * 7 }} ${hacked=1}",
+    "&lt;script&gt;hacked=1&lt;/script&gt; &#60;script&#62;",
+)
+"""What marks the window if anything of it is run."""
+
+
+def hostile(number: int) -> dict[str, object]:
+    """Return an artifact each of whose fields is hostile."""
+    text = " captions pictures ".join(HOSTILE)
+    address = "https://example.org/'onmouseover='hacked=1'?javascript:hacked=1&x=`"
+    name = HOSTILE[number % len(HOSTILE)]
+    return {
+        "slug": f"hostile-{number}",
+        "name": f"{name} {number}",
+        "type": "model",
+        "provider": name,
+        "summary": text,
+        "url": address,
+        "repository": address,
+        "license": name,
+        "pricing": {"model": "free", "free": True, "starting_price": text},
+        "categories": [*HOSTILE],
+        "tags": [*HOSTILE],
+        "facts": {
+            "deployment": [*HOSTILE],
+            "inputs": [*HOSTILE],
+            "outputs": [*HOSTILE],
+            "languages": [*HOSTILE],
+            name: text,
+        },
+        "evidence": {"deployment": {"source": address}, name: {"source": address}},
+        "signals": [{"name": name, "value": 1, "source": address}],
+        "capabilities": [
+            {
+                "name": f"Captions {name}",
+                "description": text,
+                "unique": text,
+                "vs_alternatives": f"{text}. {HOSTILE[number - 1]} {number - 1}.",
+                "intents": [*HOSTILE],
+                "best_for": [*HOSTILE],
+                "limitations": [*HOSTILE],
+                "requires": [*HOSTILE],
+                "inputs": [*HOSTILE],
+                "outputs": [*HOSTILE],
+                "source": address,
+            }
+        ],
+        "sources": [address],
+    }
+
+
+BAIT = HOSTILE[1]
+
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.violations.push(event.violatedDirective + " " + event.blockedURI));
+"""
+
+
+def test_nothing_of_a_record_or_a_need_is_run(
+    browser: "Browser", home: Home, settings: Settings, history: History
+) -> None:
+    build(to_catalog([*map(hostile, range(len(HOSTILE)))]), HashingEncoder(), home)
+    history.log.append(
+        [each for text in HOSTILE for each in asked(text, SHARED, "hostile-1")]
+    )
+    with serving(settings, history) as address:
+        context = browser.new_context(base_url=address)
+        context.add_init_script(WATCH)
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: faults.append(dialog.message))
+
+        def harmless(where: str) -> None:
+            page.evaluate("document.querySelectorAll('details').forEach(e=>e.open=1)")
+            page.evaluate("document.querySelectorAll('a, input').forEach(e=>e.focus())")
+            assert page.evaluate("window.hacked") is None, where
+            assert page.evaluate("window.violations") == [], where
+            assert not faults, where
+
+        for path in (
+            "/artifact/hostile-0?match=m&q={}&thanks={}",
+            "/artifact/hostile-1/alternatives?q={}",
+            "/compare/hostile-1-vs-hostile-2?q=captions+{}",
+            "/graph?need={}&artifact={}",
+            "/graph",
+            "/search?q=captions+{}&provider={}&license={}",
+            "/nowhere/{}",
+        ):
+            for text in HOSTILE if "{}" in path else ("",):
+                page.goto(path.replace("{}", quote(text, safe="")))
+                harmless(f"{path} {text}")
+        page.goto("/")
+        for text in HOSTILE:
+            with page.expect_response(lambda found: "/search?" in found.url):
+                page.get_by_role("searchbox").fill(f"captions {text}")
+            expect(page.locator("h1")).to_have_text(f"captions {text}")
+            harmless(f"typed {text}")
+        # What is not escaped would be seen, and the policy stops it all the same.
+        page.evaluate(
+            "html => document.body.insertAdjacentHTML('beforeend', html)", BAIT
+        )
+        page.wait_for_function("window.violations.length > 0")
+        assert page.evaluate("window.hacked") is None
+        context.close()
 
 
 @pytest.mark.parametrize("width", [360, 1440])
