@@ -41,6 +41,7 @@ NEED = "grounded captioning of images, free"
 PAGES = (
     "/",
     f"/search?q={NEED}",
+    f"/search?q={NEED}&type=model&deployment=self_hosted",
     "/search?q=train+tickets+to+vienna",
     "/artifact/kosmos-2?match=m&q=captions",
     "/artifact/kosmos-2/alternatives",
@@ -106,6 +107,7 @@ def test_results_come_as_one_types(page: "Page") -> None:
     page.get_by_role("searchbox").press_sequentially("grounded captioning", delay=20)
     expect(page.locator(".hits > li").first).to_contain_text("Kosmos-2")
     assert "q=grounded+captioning" in page.url
+    expect(page.locator("#told")).to_contain_text("artifact")
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
@@ -334,6 +336,15 @@ def test_no_page_is_wider_than_the_screen(
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, path
     context.close()
+
+
+def test_the_first_page_is_light(page: "Page") -> None:
+    page.wait_for_load_state("networkidle")
+    loaded = page.evaluate(
+        "['navigation', 'resource'].flatMap(each => performance.getEntriesByType(each))"
+        ".map(each => each.transferSize)"
+    )
+    assert 0 < sum(loaded) < 60_000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

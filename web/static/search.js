@@ -3,6 +3,7 @@
 (() => {
   const input = document.getElementById("q");
   const main = document.getElementById("main");
+  const told = document.getElementById("told");
   let timer = 0;
   let asked = null;
 
@@ -21,6 +22,8 @@
       main.replaceChildren(...found.childNodes);
       document.body.className = page.body.className;
       document.title = page.title;
+      // For who does not see that something changed.
+      told.textContent = document.getElementById("count")?.textContent ?? page.title;
       history.replaceState(null, "", address);
     } catch (error) {
       if (error.name !== "AbortError") throw error;
