@@ -17,8 +17,8 @@ LOOKED_AT = 100
 """Shared needs whose edges are looked at for one drawing, those most asked first."""
 
 KEPT_S, KEPT = 10.0, 64
-"""Seconds that a drawing is kept, and how many are: to look at all edges of a long log
-takes a tenth of a second."""
+"""Seconds that a drawing is kept, and how many are: it looks at all needs of the log,
+which takes hundredths of a second where they are many."""
 
 
 class Drawings:
