@@ -254,7 +254,8 @@ def _graph(columns: Columns, strings: list[str]) -> MatchGraph:
     became = read.outcomes("capability")
     graph.capabilities.update(zip(capabilities, became, strict=True))
     graph.edges = Edges(ShownEdges(strings, columns["shown"], columns["exposure"]))
-    graph.edges.made.update(zip(came, read.outcomes("edge"), strict=True))
+    for pair, outcomes in zip(came, read.outcomes("edge"), strict=True):
+        graph.edges.make(pair, outcomes)
     _fill_ledger(graph, read)
     return graph
 

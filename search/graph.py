@@ -226,7 +226,8 @@ class Edges(Mapping[tuple[str, str], Outcomes]):
         """Begin with the edges in `columns`."""
         self.columns = columns or ShownEdges.none()
         self.made: dict[tuple[str, str], Outcomes] = {}
-        """The edges that are no columns, or no more."""
+        """The edges that are no columns, or no more; `make` adds to them."""
+        self._artifacts: defaultdict[str, list[str]] = defaultdict(list)
         self._left = np.ones(len(self.columns), dtype=bool)
 
     def touched(self, pair: tuple[str, str]) -> Outcomes:
@@ -234,16 +235,21 @@ class Edges(Mapping[tuple[str, str], Outcomes]):
         if (found := self.made.get(pair)) is None:
             row = self.columns.row(pair)
             found = Outcomes() if row is None else self.columns.outcomes(row)
-            self.made[pair] = found
+            self.make(pair, found)
             if row is not None:
                 self._left[row] = False
         return found
 
+    def make(self, pair: tuple[str, str], came: Outcomes) -> None:
+        """Add an edge that is no column."""
+        self.made[pair] = came
+        self._artifacts[pair[0]].append(pair[1])
+
     def of(self, needs: Collection[str]) -> Iterator[tuple[tuple[str, str], Outcomes]]:
         """Yield the edges of some needs, and what became of each."""
-        for pair, came in list(self.made.items()):
-            if pair[0] in needs:
-                yield pair, came
+        for need in needs:
+            for artifact in tuple(self._artifacts.get(need, ())):
+                yield (need, artifact), self.made[need, artifact]
         for row in self.columns.of(needs).tolist():
             if self._left[row]:
                 yield self.columns.pair(row), self.columns.outcomes(row)

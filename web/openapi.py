@@ -30,15 +30,17 @@ PROBLEMS = {
     403: "The request comes from pages of another origin.",
     404: "There is no such artifact.",
     413: "The body is too large.",
+    414: "The address is longer than the server reads.",
     415: "The body is not declared to be JSON.",
     422: "What the body says is refused.",
     429: "Too many requests; come again after the seconds that Retry-After names.",
+    431: "The headers are more or longer than the server reads.",
     500: "The server met a fault of its own.",
     503: "Nothing is built yet, or the disk refuses.",
 }
 """What each status of an error means, here."""
 
-ALWAYS = (500, 503)
+ALWAYS = (414, 431, 500, 503)
 """Errors that any endpoint may answer with."""
 
 COUNTED = (401, 429)

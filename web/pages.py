@@ -15,9 +15,11 @@ from index.events import Outcome
 from search.constraint import MODES
 from search.engine import Engine
 from search.history import History
+from search.need import MAX_LENGTH
 from search.rank import VERSION, WEIGHTS
 from search.stopwatch import timed
 from web import api, asking, markdown, payload
+from web.drawing import Drawings
 from web.etag import conditional
 from web.given import validated
 from web.payload import JSON
@@ -207,7 +209,7 @@ def _of_artifacts(pages: Blueprint, engine: Engines, history: History) -> None:
                 alternatives=found["alternatives"]["alternatives"],
                 stated=payload.stated(found),
                 label=payload.label,
-                shown=payload.shown,
+                value=payload.row_value,
                 match=request.args.get("match", ""),
                 query=request.args.get("q", ""),
                 thanks=request.args.get("thanks", ""),
@@ -293,14 +295,23 @@ def _comparing(pages: Blueprint, engine: Engines, history: History) -> None:
 
 
 def _about(pages: Blueprint, engine: Engines, history: History) -> None:
+    drawings = Drawings()
+
     @pages.get("/graph")
     @pages.get("/graph.md", endpoint="graph_twin")
     def graph() -> Page:
         """Show the match graph: shared needs, what answered them, and unmet ones."""
-        now = engine()
+        now, given = engine(), request.args
+        found = drawings.around(
+            history.graph(),
+            now.catalog,
+            now.generation.id,
+            given.get("need", "")[:MAX_LENGTH],
+            given.get("artifact", ""),
+        )
         return conditional(
-            lambda: payload.drawn(history.graph(), now.catalog, request.args),
-            *asking.state(now, history),
+            lambda: found,
+            json.dumps(found),
             show=lambda found: page(
                 "graph.html", lambda: markdown.graph(found), graph=found
             ),

@@ -3,7 +3,6 @@
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -20,7 +19,7 @@ from search.constraint import Checked, Constraint
 from search.engine import Answer, Hit, Match
 from search.evaluation import Evaluation
 from search.explanation import Explanation
-from search.graph import SHARED, MatchGraph, Outcomes, need_key
+from search.graph import MatchGraph, Outcomes
 from search.highlight import highlights
 from search.learning import Learned
 from search.listing import Page, Place, Sort
@@ -523,79 +522,6 @@ COMPONENTS = {
 }
 """What each component of the rank is."""
 
-DRAWN = 12
-"""Needs and artifacts that the drawing of the match graph shows at most."""
-
-
-def drawn(
-    graph: MatchGraph, catalog: Mapping[str, Artifact], chosen: Mapping[str, str]
-) -> JSON:
-    """Return the part of the match graph around what is `chosen`, to be drawn.
-
-    `chosen` may name a `need` or an `artifact`. Only needs that enough distinct matches
-    share are in it; artifacts that left the catalogue are not.
-    """
-    need_, artifact_ = chosen.get("need", ""), chosen.get("artifact", "")
-    shared = {key: each for key, each in graph.needs.items() if each.matches >= SHARED}
-    edges = [
-        (key, slug, came)
-        for (key, slug), came in graph.edges.of(shared)
-        if slug in catalog
-        and (not need_ or key == need_key(need_))
-        and (not artifact_ or slug == artifact_)
-    ]
-    weight: dict[tuple[str, str], float] = {}
-    for key, slug, came in edges:
-        told = came.counts["worked"] + came.counts["chosen"]
-        weight[key, slug] = told + came.exposure / 10
-    left, right = defaultdict[str, float](float), defaultdict[str, float](float)
-    for (key, slug), each in weight.items():
-        left[key] += each
-        right[slug] += each
-    keys = sorted(left, key=lambda key: (-left[key], key))[:DRAWN]
-    slugs = sorted(right, key=lambda slug: (-right[slug], slug))[:DRAWN]
-    return {
-        "chosen": {"need": need_ or None, "artifact": artifact_ or None},
-        "needs": [
-            {"need": shared[key].text, "matches": shared[key].matches} for key in keys
-        ],
-        "artifacts": [
-            {
-                "slug": slug,
-                "name": catalog[slug].name,
-                "outcomes": outcomes(graph.artifacts[slug]),
-            }
-            for slug in slugs
-        ],
-        "edges": [
-            {
-                "need": keys.index(key),
-                "artifact": slugs.index(slug),
-                "capability": best_capability(graph, catalog[slug]),
-                "shown": came.counts["shown"],
-                "chosen": came.counts["chosen"],
-                "worked": came.counts["worked"],
-                "failed": came.counts["failed"],
-            }
-            for key, slug, came in edges
-            if key in keys and slug in slugs
-        ],
-        "unmet": [{"need": e.text, "matches": e.unmet} for e in graph.unmet()],
-        "matches": graph.matches,
-        "outcomes": graph.totals(),
-        "shared": SHARED,
-    }
-
-
-def best_capability(graph: MatchGraph, artifact: Artifact) -> str | None:
-    """Return the capability by which an artifact was shown most; None if none was."""
-    shown = [
-        (graph.capabilities[artifact.slug, each.id or ""].counts["shown"], each.name)
-        for each in artifact.capabilities
-        if (artifact.slug, each.id or "") in graph.capabilities
-    ]
-    return max(shown)[1] if shown else None
-
 
 def label(name: str) -> str:
     """Return a field's name for people: commercialUse is "commercial use"."""
@@ -617,7 +543,11 @@ def shown(value: Any) -> str:
 
 def stated(found: JSON) -> JSON:
     """Return all that an artifact's payload states and that evidence can stand for."""
-    others = {name: found[name] for name in ("license", "pricing") if name in found}
+    others = {"license": found["license"]} if "license" in found else {}
+    if price := found.get("pricing"):
+        free = {True: "free", False: "not free"}.get(price.get("free"))
+        said = (price.get("model"), free, price.get("startingPrice"))
+        others["pricing"] = list(dict.fromkeys(filter(None, said)))
     return {**others, **found["facts"]}
 
 

@@ -3,6 +3,7 @@
 (() => {
   const input = document.getElementById("q");
   const main = document.getElementById("main");
+  const told = document.getElementById("told");
   let timer = 0;
   let asked = null;
 
@@ -16,9 +17,13 @@
       const response = await fetch(address, { signal: asked.signal });
       if (!response.ok) return;
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      main.replaceChildren(...page.getElementById("main").childNodes);
-      main.className = "";
+      const found = page.getElementById("main");
+      main.className = found.className;
+      main.replaceChildren(...found.childNodes);
+      document.body.className = page.body.className;
       document.title = page.title;
+      // For who does not see that something changed.
+      told.textContent = document.getElementById("count")?.textContent ?? page.title;
       history.replaceState(null, "", address);
     } catch (error) {
       if (error.name !== "AbortError") throw error;
