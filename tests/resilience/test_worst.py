@@ -10,6 +10,7 @@ import pytest
 from index.home import Home
 from search.engine import Engine
 from search.need import MAX_LENGTH, Need
+from search.reading import ANCHORS, CONSTRAINTS
 from tests.conftest import HashingEncoder
 from tests.resilience.processes import ROOT
 from tests.resilience.work import build_changed
@@ -68,3 +69,12 @@ def test_a_worst_need_does_not_hide_what_is_asked_for(engine: Engine) -> None:
     for each in noise:
         answer = engine.search(Need.read(f"grounded captioning {each}"))
         assert answer.hits[0].artifact.slug == "kosmos-2", each
+
+
+def test_no_more_is_read_of_a_need_than_is_looked_up_at_once(engine: Engine) -> None:
+    for text in needs(engine):
+        need = engine.ranker.understand(Need.read(text))
+        assert len(need.anchors) <= ANCHORS, text
+        assert len(need.constraints) <= CONSTRAINTS + 8, text  # what one step may add
+    listed = "instead of " + ", ".join(["Kosmos-2", "Sketcher", "Postgres MCP"] * 10)
+    assert len(engine.ranker.understand(Need.read(listed)).anchors) == ANCHORS
