@@ -7,6 +7,7 @@ grows with the longest phrase, not with the number of phrases.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from index.slots import BREAKS, Slots, Token, tokens
@@ -49,6 +50,7 @@ class Automaton:
         self._slots = slots
         self._start = _State()
         self._states: list[_State] = []
+        self._words: frozenset[str] = frozenset()
 
     def add(self, phrase: str, meaning: Any) -> None:
         """Let `phrase` stand for `meaning`; see the table for its notation."""
@@ -71,7 +73,9 @@ class Automaton:
         """Make it ready to match; no phrase can be added afterwards."""
         for state in [*self._states, self._start]:
             state.closed()
-        self._words = frozenset(word for each in self._states for word in each.words)
+        self._words = frozenset(
+            chain.from_iterable(each.words for each in self._states)
+        )
 
     def _state(self) -> _State:
         state = _State()

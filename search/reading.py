@@ -24,6 +24,10 @@ SOFT_REACH = 4
 
 PHRASE_WORDS = 4
 
+ANCHORS, CONSTRAINTS = 6, 24
+"""How many of each are read of one need: each costs a look at the whole catalogue, and
+no sentence that is meant has as many."""
+
 DENYING = re.compile(
     r"^(not|non|no|other than|anything|except|excluding|avoid|but not)"
 )
@@ -126,7 +130,7 @@ class _Pass:
 
     def read(self) -> Reading:
         at = self._opening()
-        while at < len(self._words):
+        while at < len(self._words) and not self._is_full():
             at = max(self._step(at), at + 1)
         self._leading()
         # What is unknown can still be looked for by its name.
@@ -136,6 +140,10 @@ class _Pass:
             for dropped in (self._gone, self._sought())
         )
         return Reading(topic, sought, tuple(self._constraints), tuple(self._anchors))
+
+    def _is_full(self) -> bool:
+        """Return whether as much is read as counts; what else is said is topic."""
+        return len(self._anchors) >= ANCHORS or len(self._constraints) >= CONSTRAINTS
 
     def _with(self, names: list[str], rest: str) -> str:
         """Return a topic: the names and the rest, never nothing."""
@@ -482,7 +490,8 @@ class _Pass:
     def _others(self, end: int) -> int:
         """Take further names: instead of LangChain or LangGraph."""
         words = self._words
-        while end + 1 < len(words) and words[end].word in {"or", "and", "/", ","}:
+        ties = {"or", "and", "/", ","}
+        while end + 1 < len(words) and words[end].word in ties and not self._is_full():
             further, positions = self._thing(end + 1)
             if further == end + 1:
                 break

@@ -96,6 +96,15 @@ def test_the_paths_of_the_readme_exist() -> None:
         assert (ROOT / target).exists()
 
 
+@pytest.mark.parametrize("document", ["RESILIENCE.md", "SECURITY.md"])
+def test_every_promise_names_a_test_that_exists(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = {*re.findall(r"`(tests/[\w./]+)`", text)}
+    assert len(named) > 5
+    for path in [*named, *re.findall(r"\]\(([^)#:]+)\)", text)]:
+        assert (ROOT / path).exists(), path
+
+
 def test_every_error_has_one_status_and_a_place_in_the_tree() -> None:
     def below(error: type[engine_errors.EngineError]) -> set[type]:
         under = error.__subclasses__()

@@ -1,11 +1,12 @@
 """The Flask application: API and pages, with one shape of error for each."""
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 
 from flask import Flask, Response, g, jsonify, render_template, request
 from flask_compress import Compress
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from index.errors import EngineError
@@ -15,7 +16,7 @@ from web import access, api, cors, gate, metrics, pages, payload, reference
 from web.callers import UNCOUNTED, Callers
 from web.errors import status
 from web.keys import Keys
-from web.settings import Settings
+from web.settings import Settings, loopback
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ HEADERS = {
     # Not "no-referrer": a form would come without its origin, and be refused.
     "Referrer-Policy": "same-origin",
 }
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+"""Names that a server on a loopback address goes by, unless a proxy speaks for it."""
 
 MAX_BODY_BYTES = 1024 * 1024
 """A larger body is a mistake: the longest line of a catalogue is shorter."""
@@ -70,6 +74,8 @@ def create_app(
     app.register_blueprint(metrics.blueprint(app, engine, history))
     Compress(app)
     cors.allow(app, origins)
+    if settings and not settings.proxies and loopback(host):
+        _known_by(app, {*LOOPBACK, host})
     _admit(app, settings, host)
     gate.guard(app)
     app.register_blueprint(api.blueprint(engine, history))
@@ -85,6 +91,20 @@ def create_app(
         return response
 
     return app
+
+
+def _known_by(app: Flask, names: Collection[str]) -> None:
+    """Answer to `names` alone: a page of others may have its own name lead here."""
+
+    @app.before_request
+    def known() -> None:
+        """Refuse a request that is for another host."""
+        name = re.sub(r":\d+$", "", request.host)
+        if name not in names:
+            message = f"this server goes by {' or '.join(LOOPBACK)}, not by {name!r}"
+            raise BadRequest(
+                f"{message}; INSTEAD_PROXIES says that a proxy stands here"
+            )
 
 
 def _admit(app: Flask, settings: Settings | None, host: str) -> None:

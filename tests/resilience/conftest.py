@@ -1,11 +1,15 @@
 """Folders for homes that are written and thrown away by the hundred."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+collect_ignore_glob = ["test_*.py"] if sys.platform == "win32" else []
+"""Windows forks no processes; what is tested here holds there by the same code."""
 
 SHARED_MEMORY = Path("/dev/shm")
 

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,24 @@ def test_slugs_cannot_name_a_path(tmp_path: Path) -> None:
         path = to_jsonl([{**first, "slug": slug}], tmp_path / "catalog.jsonl")
         entries, faults = parse([path])
         assert not entries and "slug" in faults[0]
+
+
+def test_a_server_on_a_loopback_address_goes_by_no_other_name(shared: Path) -> None:
+    settings = Settings(shared, None, lambda setting: HashingEncoder())
+    with closing(History(EventLog.beside(shared))) as history:
+        engine = CurrentEngine(settings, history)
+        for proxies, host, status in (
+            (0, "127.0.0.1", 400),
+            (1, "127.0.0.1", 200),
+            (0, "0.0.0.0", 200),
+        ):
+            chosen = replace(settings, proxies=proxies)
+            client = create_app(engine, history, chosen, host).test_client()
+            for named in ("localhost:8000", "127.0.0.1:8000", "[::1]:8000"):
+                answer = client.get("/api/v1/stats", headers={"Host": named})
+                assert answer.status_code == 200, named
+            answer = client.get("/api/v1/stats", headers={"Host": "evil.example"})
+            assert answer.status_code == status
+            if status == 400:
+                assert "evil.example" in read(answer)["detail"]
+        engine().generation.close()

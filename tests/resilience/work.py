@@ -1,10 +1,16 @@
 """What processes of the tests do; they are forked with all of this imported."""
 
+import gc
+import json
+import re
+import resource
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from index.builder import build
@@ -15,7 +21,10 @@ from search.engine import Engine
 from search.history import History
 from search.need import Need
 from tests.conftest import ARTIFACTS, HashingEncoder, to_catalog
+from web.app import create_app
+from web.current import CurrentEngine
 from web.keys import Keys
+from web.settings import Settings, open_history
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -67,3 +76,41 @@ def add_keys(home: Path, prefix: str, times: int) -> list[str]:
     """Add API keys, and return them."""
     keys = Keys(home)
     return [keys.add(f"{prefix}{number}") for number in range(times)]
+
+
+def random_needs(seed: int, count_: int) -> Iterator[str]:
+    """Yield needs of words of the catalogue and of words that nobody ever said."""
+    chance = Random(seed)
+    known = re.findall(r"\w+", json.dumps(ARTIFACTS))
+    for _ in range(count_):
+        unknown = ["".join(chance.choices("etaoinshr", k=7)) for _ in range(3)]
+        yield " ".join([*chance.choices(known, k=5), *unknown])
+
+
+def answer_random_needs(
+    home: Path, before: int, count_: int, logged: bool
+) -> tuple[int, int]:
+    """Answer needs over HTTP's application; return the memory before and after.
+
+    What is logged is what a few people ask again and again: the match graph, which
+    grows with the needs that are told apart, is data.
+    """
+    settings = Settings(home, None, lambda setting: HashingEncoder(), rate=0)
+    agent = {"User-Agent": "a browser" if logged else "a bot"}
+    with closing(open_history(settings)) as history:
+        client = create_app(
+            CurrentEngine(settings, history), history, settings
+        ).test_client()
+
+        def ask(seed: int, requests: int) -> int:
+            few = [*random_needs(0, 200)] * (requests // 200 + 1)
+            asked = few[:requests] if logged else random_needs(seed, requests)
+            for text in asked:
+                query = {"q": text, "limit": 3}
+                client.get("/api/v1/search", query_string=query, headers=agent)
+            history.flush()
+            gc.collect()
+            pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+            return int(pages) * resource.getpagesize()
+
+        return ask(1, before), ask(2, count_)
