@@ -76,6 +76,11 @@ class Automaton:
         self._words = frozenset(
             chain.from_iterable(each.words for each in self._states)
         )
+        slots = self._start.slots
+        self._begins = frozenset(self._start.words).union(
+            *map(self._slots.first, slots)
+        )
+        self._figures = any(map(self._slots.is_quantity, slots))
 
     def _state(self) -> _State:
         state = _State()
@@ -147,9 +152,7 @@ class Automaton:
         return word in self._words or word in self._slots
 
     def _may_begin(self, word: str) -> bool:
-        return word in self._start.words or any(
-            self._slots.may_begin(name, word) for name in self._start.slots
-        )
+        return word in self._begins or (self._figures and word[0].isdecimal())
 
     def longest(
         self, words: Sequence[Token], at: int, *, whole: bool = True

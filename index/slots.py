@@ -78,6 +78,7 @@ class Slots:
         }
         for name in ("licenses", "licenses2", "license_strong"):
             self._first[name] = self._first["license"]
+        self._amounts = frozenset([*self._numbers, *self._currencies])
         vocabularies = self._vocabularies.values()
         self._words = frozenset(
             [
@@ -96,11 +97,19 @@ class Slots:
         """Return whether a vocabulary or a unit has `word`."""
         return word in self._words
 
+    def first(self, name: str) -> frozenset[str]:
+        """Return the words that a value of slot `name` can begin with."""
+        return self._first.get(name, self._amounts)
+
+    def is_quantity(self, name: str) -> bool:
+        """Return whether a value of slot `name` can also begin with a figure."""
+        return name not in self._first
+
     def may_begin(self, name: str, word: str) -> bool:
         """Return whether a value of slot `name` can begin with `word`."""
-        if name in self._first:
-            return word in self._first[name]
-        return word[0].isdecimal() or word in self._numbers or word in self._currencies
+        return word in self.first(name) or (
+            self.is_quantity(name) and word[0].isdecimal()
+        )
 
     def read(
         self, name: str, words: Sequence[Token], at: int
