@@ -1,6 +1,7 @@
 """The command line: `instead`."""
 
 import errno
+import gc
 import json
 import logging
 import sys
@@ -26,7 +27,7 @@ from index.errors import (
     NoGenerationError,
 )
 from index.events import GROUP
-from index.generation import Manifest, verify
+from index.generation import Generation, Manifest, verify
 from index.home import Home
 from index.source import parse
 from search import evaluation, learning
@@ -46,6 +47,7 @@ from web.settings import (
     build_generation,
     forget_learned,
     open_engine,
+    open_generation,
     open_history,
     open_log,
     taught,
@@ -131,14 +133,19 @@ def built(settings: Settings, paths: Paths = ()) -> Manifest:
         return build_generation(settings, paths, report)
 
 
-def engine_or_first_build(settings: Settings) -> Engine:
-    """Return the engine in use; the shipped catalogue is built if there is none."""
+def generation_or_first_build(settings: Settings) -> Generation:
+    """Return the generation in use; the shipped catalogue is built if there is none."""
     try:
-        return open_engine(settings)
+        return open_generation(settings)
     except NoGenerationError:
         click.echo("Nothing is built yet: building the shipped catalogue.", err=True)
         built(settings)
-        return open_engine(settings)
+        return open_generation(settings)
+
+
+def engine_or_first_build(settings: Settings) -> Engine:
+    """Return the engine of that generation."""
+    return open_engine(settings, generation_or_first_build(settings))
 
 
 def history_or_none(settings: Settings) -> History | None:
@@ -364,7 +371,8 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     from web.current import CurrentEngine
 
     server.claim(host, port)
-    engine_or_first_build(settings).generation.close()
+    # Read before the server forks, so that it is read once and shared.
+    generation = generation_or_first_build(settings)
     open_history(settings).close()  # a long log is folded here, not in a timed worker
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
@@ -375,7 +383,10 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
 
         def app() -> Any:
             history = stack.enter_context(closing(open_history(settings)))
-            return create_app(CurrentEngine(settings, history), history, settings, host)
+            engine = CurrentEngine(settings, history, generation=generation)
+            engine().search(Need.read("a need that warms up"))
+            gc.freeze()  # what is there by now stays: nobody has to walk it again
+            return create_app(engine, history, settings, host)
 
         server.run(app, host, port, stack.close)
 

@@ -5,6 +5,7 @@ import threading
 import time
 
 from index.errors import EncoderError, EngineError
+from index.generation import Generation
 from index.home import Home
 from search.engine import Engine
 from search.history import History
@@ -24,9 +25,11 @@ class CurrentEngine:
         settings: Settings,
         history: History | None = None,
         look_every_s: float = 1.0,
+        generation: Generation | None = None,
     ) -> None:
         """Open the engine in use, taught by `history`; GenerationError if none is.
 
+        It begins with `generation`, if that is open already.
         A request looks for a switch when the last look is `look_every_s` ago.
         """
         self._look_every_s = look_every_s
@@ -34,12 +37,12 @@ class CurrentEngine:
         self._home = Home(settings.home)
         self._lock = threading.Lock()
         self._history = history
-        self._engine = self._open()
-        self._named = self._home.current()
+        self._named = generation.id if generation else self._home.current()
+        self._engine = self._open(generation)
         self._next_look = time.monotonic() + look_every_s
 
-    def _open(self) -> Engine:
-        engine = open_engine(self._settings)
+    def _open(self, generation: Generation | None = None) -> Engine:
+        engine = open_engine(self._settings, generation)
         self._next_lesson = time.monotonic() + LEARN_EVERY_S
         if self._history:
             try:

@@ -143,13 +143,28 @@ def build_generation(
     return build(catalog, encoder, Home(settings.home), progress)
 
 
-def open_engine(settings: Settings) -> Engine:
-    """Return the engine of the generation in use; GenerationError if there is none.
+def open_generation(settings: Settings) -> Generation:
+    """Return the generation in use; GenerationError if there is none.
 
     A need must be encoded by the model that encoded the passages: MismatchError if
-    the setting names another. Without any, words alone answer.
+    the setting names another.
     """
     generation = Home(settings.home).open()
+    try:
+        with suppress(EncoderError):  # words alone answer
+            _chosen(settings, generation.manifest)
+    except BaseException:
+        generation.close()
+        raise
+    return generation
+
+
+def open_engine(settings: Settings, generation: Generation | None = None) -> Engine:
+    """Return the engine of `generation`, by default of the one in use.
+
+    Without an encoder words alone answer. Raises what `open_generation` does.
+    """
+    generation = generation or open_generation(settings)
     try:
         encoder = _encoder_or_none(settings, generation)
         return Engine(generation, encoder, explore=settings.explore)
@@ -215,16 +230,23 @@ def _encoder_or_none(settings: Settings, generation: Generation) -> NeedEncoder:
 
 
 def _need_encoder(settings: Settings, generation: Generation) -> NeedEncoder:
-    exported = generation.encoder()
-    if exported and settings.encoder is None:
-        return exported
+    chosen = _chosen(settings, generation.manifest)
+    encoder = generation.encoder() or chosen
+    assert encoder is not None  # else it would have been chosen
+    return encoder
+
+
+def _chosen(settings: Settings, manifest: Manifest) -> Encoder | None:
+    """Return the encoder that is set, None where the generation's own will do."""
+    built_by = manifest.encoder
+    if settings.encoder is None and built_by["exported"]:
+        return None
     encoder = settings.find(settings.encoder)
-    built_by = generation.manifest.encoder
     if encoder.digest != built_by["digest"]:
-        message = f"generation {generation.id} was built by {built_by['name']}"
+        message = f"generation {manifest.id} was built by {built_by['name']}"
         message += f" ({built_by['digest'][:12]}), but the encoder set here is"
         message += f" {encoder.name} ({encoder.digest[:12]})"
         raise MismatchError(
             f"{message}; set INSTEAD_ENCODER to that one, or build again"
         )
-    return exported or encoder
+    return encoder
