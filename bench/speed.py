@@ -14,9 +14,7 @@ import os
 import platform
 import resource
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,8 +22,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from http import HTTPStatus
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +52,8 @@ from bench.peers import (
     Txtai,
     missing,
 )
+from bench.serving import load, scratch, served, shell
+from bench.table import HEAD, Row, times_faster, within
 from index.builder import build
 from index.events import EventLog
 from index.home import Home
@@ -70,68 +68,13 @@ WARM, FEW, MANY, ALONE = 5, 60, 400, 1000
 
 CLIENTS = 2
 
-SHELL, STARTS, READY_S = 7, 3, 120
-"""Runs of `search` and of `serve`, and the seconds that the latter has to be ready."""
+SHELL, STARTS = 7, 3
+"""Runs of `search` and of `serve`."""
 
 PARTS = ("legs", "hybrid", "answer", "http", "encoder", "build")
 
-ROOT = Path(__file__).parent.parent
-
 LEAST = {Tantivy.name: 1.0, Lance.name: 20.0, Txtai.name: 10.0}
 """How many times faster than each we are to be."""
-
-HEAD = (
-    "| capabilities | what | ours | the other | ratio | aim | |\n"
-    "|---|---|---|---|---|---|---|"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table; `met` is None where there is no aim."""
-
-    size: int
-    what: str
-    ours: str
-    other: str = ""
-    ratio: float | None = None
-    aim: str = ""
-    met: bool | None = None
-
-    def __str__(self) -> str:
-        """Return it as a row of Markdown."""
-        verdict = {True: "met", False: "missed", None: ""}[self.met]
-        ratio = "" if self.ratio is None else f"{self.ratio:,.1f}"
-        cells = [f"{self.size:,}", self.what, self.ours, self.other, ratio]
-        return f"| {' | '.join([*cells, self.aim, verdict])} |"
-
-
-def times_faster(
-    size: int, what: str, ours: Times, other: Times, least: float | None, note: str = ""
-) -> Row:
-    """Return the row of two contestants' times."""
-    ratio = other.p50 / ours.p50
-    aim, met = "", None
-    if least is not None:
-        aim, met = f"{least:g} times faster", ratio >= least
-    return Row(size, what, f"{ms(ours)}{note}", ms(other), ratio, aim, met)
-
-
-def within(
-    size: int, what: str, value: float, unit: str, most: float | None = None
-) -> Row:
-    """Return the row of a figure that is to be at most `most`."""
-    shown = f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
-    if most is None:
-        return Row(size, what, f"{shown} {unit}")
-    return Row(
-        size, what, f"{shown} {unit}", "", None, f"{most:g} {unit}", value <= most
-    )
-
-
-def ms(times: Times) -> str:
-    """Return p50 and p99."""
-    return f"{times.p50:.2f} / {times.p99:.2f} ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +116,6 @@ class Corpus:
         if not kept.exists():
             np.save(kept, np.stack([encoder.encode_need(text) for text in texts]))
         return list(map(Question, texts, np.load(kept)))
-
-
-@contextmanager
-def scratch(home: Path) -> Iterator[Path]:
-    """Yield a home with the same generation, and a log of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        other = Path(folder) / "home"
-        (other / "generations").mkdir(parents=True)
-        shutil.copy(home / "CURRENT", other)
-        for each in (home / "generations").iterdir():
-            (other / "generations" / each.name).symlink_to(each.resolve())
-        yield other
 
 
 def megabytes(path: Path) -> float:
@@ -359,8 +290,8 @@ class Bench:
         needs = self.corpus.folder / "needs.jsonl"
         with scratch(self.corpus.home(size)) as home:
             with served(home) as (port, ready, pid):
-                two = load(port, needs, clients=CLIENTS, first=ALONE)
-                one = load(port, needs, clients=1, first=0)
+                two = load(port, needs, clients=CLIENTS, first=ALONE, count=ALONE)
+                one = load(port, needs, clients=1, first=0, count=ALONE)
                 memory = memory_mb(pid)
             with closing(EventLog.beside(home)) as log:
                 logged, expected = len(log), one["events"] + two["events"]
@@ -421,9 +352,9 @@ class Bench:
             size, "one need encoded; sentence-transformers", own, other, 3, note
         )
         texts = place.read_texts()
-        step = len(texts) // 1000
+        step = max(1, len(texts) // 400)
         batches = [
-            Question("\n".join(texts[first :: step * 4][:250]), asked[0].vector)
+            Question("\n".join(texts[first :: step * 4][:100]), asked[0].vector)
             for first in range(4)
         ]
         with self.ring(size, entrants.our_passages, entrants.torch_passages) as both:
@@ -511,69 +442,6 @@ def recall(found: Sequence[Found], truth: Sequence[Found]) -> float:
     """Return the mean share of what is true that was found."""
     shares = [len({*f} & {*t}) / len(t) for f, t in zip(found, truth, strict=True)]
     return statistics.mean(shares)
-
-
-def instead(home: Path, *arguments: str) -> list[str]:
-    """Return the command line of a command of ours."""
-    return [sys.executable, "-m", "web", *arguments, "--home", str(home)]
-
-
-@contextmanager
-def served(home: Path) -> Iterator[tuple[int, float, int]]:
-    """Yield the port of a server, the seconds until it was ready, its process id.
-
-    The files of the generation are not in memory when it starts.
-    """
-    for path in home.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    started = time.perf_counter()
-    with (home / "server.log").open("ab") as log:
-        command = instead(home, "serve", "--port", str(port))
-        server = subprocess.Popen(command, stderr=log, cwd=ROOT)
-    try:
-        while not is_ready(port):
-            if server.poll() is not None or time.perf_counter() - started > READY_S:
-                text = (home / "server.log").read_text(encoding="utf-8")
-                raise SystemExit(f"the server does not start: {text[-500:]}")
-            time.sleep(0.01)
-        yield port, time.perf_counter() - started, server.pid
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def is_ready(port: int) -> bool:
-    """Return whether a server on this port says that it is ready."""
-    try:
-        with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == HTTPStatus.OK
-    except OSError:
-        return False
-
-
-def load(port: int, needs: Path, clients: int, first: int) -> dict[str, Any]:
-    """Return what bench/load.py measures with ALONE needs from the `first` on."""
-    command = [sys.executable, "-m", "bench.load", str(port), str(needs)]
-    command += ["--clients", str(clients), "--first", str(first)]
-    command += ["--count", str(ALONE)]
-    told = subprocess.run(
-        command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=600
-    )
-    found: dict[str, Any] = json.loads(told.stdout)
-    return found
-
-
-def shell(home: Path, text: str) -> float:
-    """Return the seconds that `search` takes from the shell."""
-    started = time.perf_counter()
-    command = instead(home, "search", text, "-k", str(SHOWN))
-    subprocess.run(command, check=False, cwd=ROOT, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
 
 
 def has_amx() -> bool:
