@@ -1,6 +1,6 @@
 """Catalogues of any size, made of the texts of real ones, with vectors to match.
 
-    python bench/corpus.py OUT FOLDER ... [--capabilities N ...] [--seed S]
+    python -m bench.corpus OUT FOLDER ... [--capabilities N ...] [--seed S]
 
 Each FOLDER holds a `catalog.jsonl`, and `needs-*.jsonl` if it is a judged set; the
 shipped catalogue and our own needs are always among them. For every N (10,000 and
@@ -21,6 +21,7 @@ import hashlib
 import json
 import random
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -306,7 +307,7 @@ class GivenEncoder:
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the given vectors of passages; equal texts have the first's."""
         wanted = keys_of(texts)
-        places = np.searchsorted(self._keys, wanted)
+        places = np.searchsorted(self._keys, wanted).clip(max=len(self._keys) - 1)
         assert (self._keys[places] == wanted).all(), "a passage is not of this corpus"
         found: Vectors = self._vectors[self._order[places]]
         return found
@@ -341,10 +342,13 @@ def main() -> None:
     drawn = needs([*given.folders, OWN_NEEDS], given.seed)
     lines = (json.dumps({"text": text}, ensure_ascii=False) for text in drawn)
     (out / "needs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # What bench/speed.py made of another corpus here is of no use any more.
+    (out / "needs.npy").unlink(missing_ok=True)
     encoder = find()
     paths = [each / "catalog.jsonl" for each in given.folders]
     real = Real.load([*paths, shipped_catalogue()], encoder, out / "real.npz")
     for size in given.capabilities:
+        shutil.rmtree(out / f"peers-{size}", ignore_errors=True)
         write(real, size, given.seed, out)
         _say(f"drew {size:,} capabilities")
         catalog = read([out / f"{size}.jsonl"])
