@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
+from operator import itemgetter
 
 from index.artifact import Artifact
 from search.graph import SHARED, MatchGraph, Outcomes, need_key
@@ -84,11 +85,14 @@ def drawn(
             for key in keys
         ],
         "artifacts": [_artifact(graph, catalog[slug]) for slug in slugs],
-        "edges": [
-            _edge(keys.index(key), slugs.index(slug), came)
-            for key, slug, came in edges
-            if key in keys and slug in slugs
-        ],
+        "edges": sorted(
+            (
+                _edge(keys.index(key), slugs.index(slug), came)
+                for key, slug, came in edges
+                if key in keys and slug in slugs
+            ),
+            key=itemgetter("need", "artifact"),
+        ),
         "unmet": [{"need": e.text, "matches": e.unmet} for e in graph.unmet()],
         "matches": graph.matches,
         "outcomes": graph.totals(),

@@ -21,7 +21,7 @@ from search.need import Need
 from tests.conftest import HashingEncoder
 from web.asking import today
 
-SHORT_S = 0.05
+SHORT_S = 0.25
 
 
 class Ailing(HashingEncoder):
