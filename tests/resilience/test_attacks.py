@@ -245,7 +245,9 @@ def test_slugs_cannot_name_a_path(tmp_path: Path) -> None:
         assert not entries and "slug" in faults[0]
 
 
-def test_a_server_on_a_loopback_address_goes_by_no_other_name(shared: Path) -> None:
+def test_a_server_on_a_loopback_address_goes_by_no_other_name(
+    shared: Path, served: FlaskClient
+) -> None:
     settings = Settings(shared, None, lambda setting: HashingEncoder())
     with closing(History(EventLog.beside(shared))) as history:
         engine = CurrentEngine(settings, history)
