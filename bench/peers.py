@@ -48,11 +48,12 @@ class Place:
     """Where a peer finds what it searches, and keeps what it makes.
 
     `generation` is a generation's folder; `texts` a JSON list of each capability's
-    words, in the order of rows.
+    words, in the order of rows; `needs` an array of the vectors of needs.
     """
 
     generation: Path
     texts: Path
+    needs: Path
     own: Path
 
     def read_texts(self) -> list[str]:
@@ -287,6 +288,7 @@ class Lance:
     name: ClassVar[str] = f"LanceDB hybrid, recall >= {RECALL}"
     packages: ClassVar[tuple[str, ...]] = ("lancedb", "pyarrow")
     SETTINGS: ClassVar = [(20, 10), (40, 10), (40, 20), (80, 20), (160, 20), (320, 40)]
+    """Partitions probed, and candidates refined for each row wanted."""
 
     @staticmethod
     def _connected(place: Place) -> Any:
@@ -316,7 +318,7 @@ class Lance:
         table.create_fts_index("text")
         settings = place.own / "settings.json"
         flat = Flat(vectors)
-        probes = vectors[:: max(1, len(vectors) // 100)]
+        probes = np.load(place.needs)[-100:]  # not those that are measured with
         truth = [set(flat(each)) for each in probes]
         for chosen in Lance.SETTINGS:
             settings.write_text(json.dumps(chosen))

@@ -71,6 +71,9 @@ CLIENTS = 2
 SHELL, STARTS = 7, 3
 """Runs of `search` and of `serve`."""
 
+NEEDS = "needs.npy"
+"""The vectors of the needs."""
+
 PARTS = ("legs", "hybrid", "answer", "http", "encoder", "build")
 
 LEAST = {Tantivy.name: 1.0, Lance.name: 20.0, Txtai.name: 10.0}
@@ -103,7 +106,8 @@ class Corpus:
                     for each in artifact.capabilities
                 ]
                 texts.write_text(json.dumps(words), encoding="utf-8")
-            return Place(generation.folder, texts, self.peer(name, size))
+            needs = self.folder / NEEDS
+            return Place(generation.folder, texts, needs, self.peer(name, size))
 
     def questions(self, size: int) -> list[Question]:
         """Return all needs with their vectors, which are kept beside them."""
@@ -112,7 +116,7 @@ class Corpus:
         with Home(self.home(size)).open() as generation:
             encoder = generation.encoder()
         assert encoder
-        kept = self.folder / "needs.npy"
+        kept = self.folder / NEEDS
         if not kept.exists():
             np.save(kept, np.stack([encoder.encode_need(text) for text in texts]))
         return list(map(Question, texts, np.load(kept)))
