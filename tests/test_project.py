@@ -141,7 +141,7 @@ def test_the_wheel_holds_the_three_packages_and_the_command(tmp_path: Path) -> N
     with zipfile.ZipFile(wheel) as content:
         names = content.namelist()
         (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
-        assert "instead = web.cli:main" in content.read(entry_points).decode()
+        assert "instead = web.__main__:main" in content.read(entry_points).decode()
     tops = {name.split("/")[0] for name in names if "dist-info" not in name}
     assert tops == set(PACKAGES)
     assert any(name.startswith("index/catalogue/") for name in names)
