@@ -4,7 +4,7 @@ import gc
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,18 +141,22 @@ def _write(
     catalog.write(folder)
     total = catalog.capability_count
     (folder / "keyword").mkdir()
-    done = 0
 
-    def tick(indexed: int) -> None:
-        nonlocal done
-        done += indexed
-        progress("keywords", done, total)
+    def ticking(stage: str) -> Callable[[int], None]:
+        """Return what counts the capabilities that `stage` is done with."""
+        done = 0
 
-    terms = keyword.build(catalog, folder / "keyword", tick)
+        def tick(more: int) -> None:
+            nonlocal done
+            done += more
+            progress(stage, done, total)
+
+        return tick
+
+    terms = keyword.build(catalog, folder / "keyword", ticking("keywords"))
     spelling.build(catalog, folder)
-    claims.build(catalog, folder, datetime.now(UTC).date())
+    claims.build(catalog, folder, datetime.now(UTC).date(), ticking("claims"))
     phrases.build(catalog, folder)
-    mentions.build(catalog, encoder.is_word, folder)
     scales.build(catalog, folder)
     passages = passage.passages(catalog)
     digests = passage.digests(passages)
@@ -164,6 +168,8 @@ def _write(
     need_encoder: NeedEncoder = encoder
     if (folder / "encoder").is_dir():
         need_encoder = ExportedEncoder(folder / "encoder")
+    # Asked of the exported one, which a rebuild has without loading a model.
+    mentions.build(catalog, need_encoder.is_word, folder, ticking("mentions"))
     needs = closeness.needs(catalog, need_encoder)
     progress("encoder", 1, 1)
     form = _index_vectors(vectors, needs, folder)
