@@ -50,7 +50,7 @@ def run(
 
     from gunicorn.app.base import BaseApplication
 
-    from web.worker import Worker
+    from web.patience import PatientWorker
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 
@@ -73,7 +73,7 @@ def run(
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
                 "workers": 1,
                 "threads": THREADS,
-                "worker_class": Worker,
+                "worker_class": PatientWorker,
                 "worker_connections": min(CONNECTIONS, files // 2),
                 "loglevel": "warning",
                 "timeout": 60,

@@ -66,5 +66,5 @@ def test_never_more_are_inside_than_may_be() -> None:
 def test_a_request_has_arrived_when_its_head_and_body_have(
     seen: bytes, whole: bool
 ) -> None:
-    worker = pytest.importorskip("web.worker", exc_type=ImportError)
-    assert worker.arrived(seen) is whole
+    patience = pytest.importorskip("web.patience", exc_type=ImportError)
+    assert patience.arrived(seen) is whole

@@ -39,7 +39,7 @@ def arrived(seen: bytes) -> bool:
     return len(seen) >= PEEKED or len(body) >= int(length[1] if length else 0)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
+class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """Gives a connection to a thread as soon as its request is there."""
 
     def __init__(self, *given: Any, **named: Any) -> None:

@@ -12,14 +12,14 @@ if sys.platform == "win32":
 
 from gunicorn.http.errors import InvalidHeader, LimitRequestLine
 
-from web.worker import Worker
+from web.patience import PatientWorker
 
 ADDRESS = ("192.0.2.1", 4711)
 
 
 @pytest.fixture
-def worker() -> Worker:
-    worker = Worker.__new__(Worker)  # no server is started
+def worker() -> PatientWorker:
+    worker = PatientWorker.__new__(PatientWorker)  # no server is started
     worker.log = logging.getLogger("gunicorn.error")
     return worker
 
@@ -33,7 +33,10 @@ def worker() -> Worker:
     ],
 )
 def test_a_fault_is_a_problem_of_its_own_kind(
-    worker: Worker, fault: Exception, status: int, caplog: pytest.LogCaptureFixture
+    worker: PatientWorker,
+    fault: Exception,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     here, there = socket.socketpair()
     with here, there, caplog.at_level(logging.INFO):
@@ -48,7 +51,7 @@ def test_a_fault_is_a_problem_of_its_own_kind(
     assert "out of order" not in answer
 
 
-def test_who_went_away_is_not_missed(worker: Worker) -> None:
+def test_who_went_away_is_not_missed(worker: PatientWorker) -> None:
     here, there = socket.socketpair()
     there.close()
     here.close()
