@@ -151,14 +151,14 @@ class Automaton:
         """Return whether a phrase has `word`, or a vocabulary that phrases may use."""
         return word in self._words or word in self._slots
 
-    def _may_begin(self, word: str) -> bool:
-        return word in self._begins or (self._figures and word[0].isdecimal())
-
     def longest(
         self, words: Sequence[Token], at: int, *, whole: bool = True
     ) -> tuple[int, Any, tuple[Any, ...]] | None:
         """Return the longest phrase from word `at` on, the first added of equals."""
-        if at >= len(words) or not self._may_begin(words[at].word):
+        if at >= len(words):
+            return None
+        word = words[at].word
+        if word not in self._begins and not (self._figures and word[0].isdecimal()):
             return None
         best = None
         for end, meaning, held in self.match(words, at):

@@ -24,22 +24,10 @@ def highlights(topic: str, capability: Capability) -> tuple[Highlight, ...]:
     The best sentence holds the most distinct words of the topic; the first of ties.
     """
     wanted = frozenset(analyse(topic))
-    found = [Highlight("name", capability.name, _spans(capability.name, wanted)[0])]
+    spans, _ = placed(capability.name, wanted)
+    found = [Highlight("name", capability.name, tuple(spans))]
     sentences = _SENTENCE_END.split(capability.description)
-    marked = [(sentence, *_spans(sentence, wanted)) for sentence in sentences]
-    sentence, spans, _ = max(marked, key=lambda each: each[2])
-    found.append(Highlight("description", sentence, spans))
+    marked = [(sentence, *placed(sentence, wanted)) for sentence in sentences]
+    sentence, spans, _ = max(marked, key=lambda each: len(each[2]))
+    found.append(Highlight("description", sentence, tuple(spans)))
     return tuple(each for each in found if each.spans)
-
-
-def _spans(
-    text: str, wanted: frozenset[str]
-) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Return where words of `wanted` stand in `text`, and how many distinct ones."""
-    spans: dict[tuple[int, int], None] = {}
-    met = set()
-    for term, span in placed(text):
-        if term in wanted:
-            spans[span] = None
-            met.add(term)
-    return tuple(spans), len(met)

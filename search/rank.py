@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -43,6 +44,9 @@ NAMED = 3
 
 DRAWS = 10_000
 """Weightings drawn, seeded, to say for how many of them one is ahead."""
+
+REMEMBERED = 4096
+"""Artifacts whose rank is remembered: those that are shown are shown again."""
 
 
 class Source(NamedTuple):
@@ -107,18 +111,21 @@ class Ranks:
         self._generation = generation
         self.today = today
         self._most = generation.mentions.most()
+        self._lasting = lru_cache(maxsize=REMEMBERED)(self._recorded)
 
     def of(self, position: int, came: Outcomes | None = None) -> Rank:
         """Return the rank of an artifact; `came` is what became of its hits."""
+        adoption, quality, ecosystem, freshness = self._lasting(position)
+        return combined((adoption, quality, ecosystem, _match(came), freshness))
+
+    def _recorded(self, position: int) -> tuple[Component, ...]:
+        """Return the components that only another day or generation changes."""
         artifact = self._generation.catalog.at(position)
-        return combined(
-            (
-                self._adoption(artifact),
-                self._quality(artifact),
-                self._ecosystem(artifact, position),
-                _match(came),
-                self._freshness(artifact),
-            )
+        return (
+            self._adoption(artifact),
+            self._quality(artifact),
+            self._ecosystem(artifact, position),
+            self._freshness(artifact),
         )
 
     def _adoption(self, artifact: Artifact) -> Component:

@@ -100,13 +100,21 @@ def test_impacts_add_up_to_the_scores_of_whoosh(
     np.testing.assert_allclose(compiled, expected, atol=1e-4)
 
 
-@given(st.text(max_size=40) | texts)
-def test_terms_are_placed_where_whoosh_finds_them(text: str) -> None:
-    found = [
+@given(st.text(max_size=40) | texts, st.data())
+def test_terms_are_those_of_whoosh_where_whoosh_finds_them(
+    text: str, data: st.DataObject
+) -> None:
+    tokens = [
         (token.text, (token.startchar, token.endchar))
         for token in ANALYZER(text, chars=True)
     ]
-    assert list(placed(text)) == found
+    terms = [term for term, _ in tokens]
+    assert analyse(text) == tuple(dict.fromkeys(terms))
+    wanted = frozenset(data.draw(st.lists(st.sampled_from(["edge", *terms]))))
+    spans, met = placed(text, wanted)
+    found = [(term, span) for term, span in tokens if term in wanted]
+    assert spans == list(dict.fromkeys(span for _, span in found))
+    assert met == {term for term, _ in found}
 
 
 @settings(max_examples=200)
