@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain, count, islice, takewhile
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +146,15 @@ class Catalog(Mapping[str, Artifact]):
         Whole words count: "postgres mcp" begins "Postgres MCP Pro". Ascending.
         """
         start = " ".join(_words(text)) + " "
-        first = bisect_left(self._in_order, (start, -1))
-        after = islice(self._in_order, first, None)
-        like = takewhile(lambda each: each[0].startswith(start), after)
-        return np.array(sorted({position for _, position in like}), dtype=np.int64)
+        place = bisect_left(self._in_order, (start, -1))
+        like = set()
+        while place < len(self._in_order):
+            name, position = self._in_order[place]
+            if not name.startswith(start):
+                break
+            like.add(position)
+            place += 1
+        return np.array(sorted(like), dtype=np.int64)
 
     def called(self, text: str) -> NDArray[np.int64]:
         """Return the numbers of the artifacts that `text` may mean, ascending.
