@@ -23,6 +23,9 @@ OWNED = 2
 TELLING = 5
 """Letters from which on the beginning of a word tells a name."""
 
+REMEMBERED = 1024
+"""Artifacts that are kept parsed, 20 kB each: parsing another takes 0.03 ms."""
+
 CALLED = 12
 """Artifacts at most that a part of a name may mean; "mcp" is part of hundreds."""
 
@@ -73,7 +76,7 @@ class Catalog(Mapping[str, Artifact]):
         )
         if len(self._positions) != len(slugs):
             raise CatalogError(["slug: two artifacts share one"])
-        self._remembered = lru_cache(maxsize=4096)(self._parse)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._parse)
 
     def at(self, position: int) -> Artifact:
         """Return the artifact numbered `position`, from 0 to the number of them - 1."""

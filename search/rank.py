@@ -45,7 +45,7 @@ NAMED = 3
 DRAWS = 10_000
 """Weightings drawn, seeded, to say for how many of them one is ahead."""
 
-REMEMBERED = 4096
+REMEMBERED = 1024
 """Artifacts whose rank is remembered: those that are shown are shown again."""
 
 
