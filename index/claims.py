@@ -291,6 +291,7 @@ class Claims:
         self._figures = dict(zip(content["figures"], table, strict=True))
         self.status = lru_cache(maxsize=REMEMBERED)(self._status)
         self._counts = lru_cache(maxsize=REMEMBERED)(self._count)
+        self.known = lru_cache(maxsize=REMEMBERED)(self._known)
 
     def with_claim(self, claim: str) -> NDArray[np.int32]:
         """Return the positions of the artifacts that state `claim`, ascending."""
@@ -312,9 +313,14 @@ class Claims:
             for position in self.with_claim(claim)
         }
 
-    def known(self, field: str) -> NDArray[np.bool_]:
-        """Return which artifacts state anything in `field`."""
-        return self._any(self._of((field,)))
+    def _known(self, field: str) -> NDArray[np.bool_]:
+        """Return which artifacts state anything in `field`, as `known` remembers it.
+
+        Not to be written to.
+        """
+        known = self._any(self._of((field,)))
+        known.flags.writeable = False
+        return known
 
     def _any(self, claims: tuple[str, ...] | list[str]) -> NDArray[np.bool_]:
         found = np.zeros(self.size, dtype=np.bool_)
