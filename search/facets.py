@@ -1,7 +1,7 @@
 """Facets: what the artifacts that match are, counted, and what they are kept to."""
 
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -35,7 +35,7 @@ class Facets:
     def __init__(self, claims: Claims) -> None:
         """Take what artifacts are from `claims`; what is not stated has no value."""
         self._claims = claims
-        self._values = cache(self._of)  # made when first counted
+        self._values = lru_cache(len(FACETS))(self._of)  # made when first counted
 
     def kept(self, asked: Asked) -> NDArray[np.bool_]:
         """Return which artifacts are known to have a value asked for of each facet."""
