@@ -1,7 +1,7 @@
 """The listing: all artifacts in one order, page by page."""
 
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -38,7 +38,7 @@ class Listing:
 
     def __init__(self) -> None:
         """Keep nothing yet."""
-        self._kept: dict[Sort, tuple[object, list[Place]]] = {}
+        self._kept: dict[str, tuple[object, list[Place]]] = {}
 
     def page(
         self,
@@ -72,28 +72,60 @@ class Listing:
         self, engine: Engine, graph: MatchGraph, today: date, sort: Sort
     ) -> list[Place]:
         manifest = engine.generation.manifest
-        state: object = (manifest.id, manifest.created)
-        if sort == "rank":
-            state = (state, today, ref(graph), graph.told)
-        kept = self._kept.get(sort)
+        built = (manifest.id, manifest.created)
+        if sort != "rank":
+            return self._once(sort, built, lambda: _ordered(engine, today, sort))
+        # To rank all takes seconds where there are many; what came of some moves these.
+        ranked = self._once(
+            "recorded", (built, today), lambda: _ordered(engine, today, sort)
+        )
+        state = (built, today, ref(graph), graph.told)
+        return self._once(sort, state, lambda: _moved(ranked, engine, graph, today))
+
+    def _once(
+        self, name: str, state: object, make: Callable[[], list[Place]]
+    ) -> list[Place]:
+        """Return what is kept under `name`, made anew if the state is another one."""
+        kept = self._kept.get(name)
         if kept is None or kept[0] != state:
-            kept = state, _ordered(engine, graph, today, sort)
-            self._kept[sort] = kept
+            kept = state, make()
+            self._kept[name] = kept
         return kept[1]
 
 
-def _ordered(engine: Engine, graph: MatchGraph, today: date, sort: Sort) -> list[Place]:
+def _ordered(engine: Engine, today: date, sort: Sort) -> list[Place]:
+    """Return the places of all artifacts, in order; by rank as far as recorded."""
     catalog, ranks = engine.catalog, engine.ranks(today)
     places = []
     for position, slug in enumerate(catalog.slugs):
-        key: float | str | None
         if sort == "name":
-            key = catalog.at(position).name.casefold()
+            name = catalog.at(position).name.casefold()
+            places.append(Place(unknown=False, key=name, slug=slug))
         elif sort == "updated":
             day = catalog.at(position).updated_at
-            key = None if day is None else float(-day.toordinal())
+            places.append(_highest(slug, None if day is None else day.toordinal()))
         else:
-            rank = ranks.of(position, graph.artifacts.get(slug)).value
-            key = None if rank is None else -rank
-        places.append(Place(key is None, 0.0 if key is None else key, slug))
+            places.append(_highest(slug, ranks.of(position).value))
     return sorted(places)
+
+
+def _moved(
+    places: list[Place], engine: Engine, graph: MatchGraph, today: date
+) -> list[Place]:
+    """Return `places` with those artifacts moved of which somebody said what came."""
+    catalog, ranks = engine.catalog, engine.ranks(today)
+    told = {
+        slug: came
+        for slug, came in graph.artifacts.items()
+        if slug in catalog and came.success() is not None
+    }
+    moved = [
+        _highest(slug, ranks.of(catalog.position(slug), came).value)
+        for slug, came in told.items()
+    ]
+    return sorted([*(each for each in places if each.slug not in told), *moved])
+
+
+def _highest(slug: str, value: float | None) -> Place:
+    """Return a place that is the further up the higher the value, last if unknown."""
+    return Place(value is None, 0.0 if value is None else float(-value), slug)

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from index.builder import build
-from index.events import MatchEvent
+from index.events import MatchEvent, Outcome
 from index.home import Home
 from search.engine import Engine
 from search.graph import MatchGraph
@@ -114,3 +114,23 @@ def test_what_came_of_hits_counts_at_once(engine: Engine) -> None:
         graph.fold(MatchEvent("1", "a need", "worked", at, artifact="plain"))
         assert last(graph) == "also-plain"
         assert last(MatchGraph()) == "plain"
+
+
+def test_what_came_of_some_moves_these_to_where_their_rank_is(engine: Engine) -> None:
+    listing, graph = Listing(), MatchGraph()
+    told: list[tuple[str, Outcome]] = [("plain", "worked"), ("loved", "failed")]
+    told += [("old", "worked"), ("no such", "worked")]
+    with engine:
+        for number, (slug, outcome) in enumerate(told):
+            at = datetime(2026, 8, 30, number, tzinfo=UTC)
+            graph.fold(MatchEvent(f"{number}", "a need", outcome, at, artifact=slug))
+            ranks, catalog = engine.ranks(TODAY), engine.catalog
+            values = {
+                each: ranks.of(catalog.position(each), graph.artifacts.get(each)).value
+                for each in catalog
+            }
+            known = [each for each in catalog if values[each] is not None]
+            order = sorted(known, key=lambda each: (-(values[each] or 0), each))
+            listed = listing.page(engine, graph, TODAY).artifacts
+            assert [each.slug for each in listed][: len(order)] == order
+            assert len(listed) == len(SOME)
