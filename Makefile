@@ -46,16 +46,26 @@ $(VENV)/tested: $(VENV)/installed requirements-test.lock
 	@$(PIP) install --require-hashes --no-deps --requirement requirements-test.lock
 	@touch $@
 
+# Ray and S3: nobody needs them on one machine; their tests run where they are installed.
+$(VENV)/extras: $(VENV)/tested requirements-extras.lock
+	@$(PIP) install --require-hashes --no-deps --requirement requirements-extras.lock
+	@touch $@
+
 # What is already locked stays at its version; remove a file to lock it anew.
 UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-annotate --no-header --constraint requirements-torch.lock --no-emit-package torch
 
+without = $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' $(1))
+
 lock: ## the newest versions that fit pyproject.toml, and the hashes of all their files
 	$(COMPILE) --group build --output-file requirements.lock pyproject.toml
-	$(COMPILE) --all-extras --constraint requirements.lock \
-	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
-	  --output-file requirements-test.lock pyproject.toml
+	$(COMPILE) --extra test --extra postgres --constraint requirements.lock \
+	  $(call without,requirements.lock) --output-file requirements-test.lock pyproject.toml
+	$(COMPILE) --extra ray --extra s3 --group s3-test \
+	  --constraint requirements.lock --constraint requirements-test.lock \
+	  $(call without,requirements.lock requirements-test.lock) \
+	  --output-file requirements-extras.lock pyproject.toml
 
 licences: $(VENV)/tested ## writes LICENCES.md anew
 	$(BIN)/python -m tests.licences
@@ -63,7 +73,7 @@ licences: $(VENV)/tested ## writes LICENCES.md anew
 audit: $(VENV)/tested ## asks PyPI for known vulnerabilities of what is locked; takes a network
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip --quiet install pip-audit
-	for each in requirements.lock requirements-test.lock; do \
+	for each in requirements.lock requirements-test.lock requirements-extras.lock; do \
 	  $(VENV)/audit/bin/pip-audit --disable-pip --requirement $$each || exit 1; done
 
 clean: ## remove the virtual environment; generations stay where they are
