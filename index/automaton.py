@@ -7,13 +7,19 @@ grows with the longest phrase, not with the number of phrases.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
+from threading import Lock
 from typing import Any
 
 from index.slots import BREAKS, Slots, Token, tokens
 
 GAP = 4
 """Words at most that `*` of a phrase stands for."""
+
+
+_closing = Lock()
+"""Held by who changes states: walks of other threads may be about to do the same."""
 
 
 @dataclass(slots=True)
@@ -24,8 +30,15 @@ class _State:
     skips: list["_State"] = field(default_factory=list)
     ends: list[Any] = field(default_factory=list)
 
-    def closed(self) -> None:
-        """Take over what the states that can be reached without a word have."""
+    def close(self) -> None:
+        """Take over what the states that can be reached without a word have.
+
+        Done when a walk first comes here, for most states are never met.
+        """
+        with _closing:
+            self._close()
+
+    def _close(self) -> None:
         seen, open_ = {id(self)}, list(self.skips)
         while open_:
             each = open_.pop()
@@ -71,8 +84,7 @@ class Automaton:
 
     def finish(self) -> None:
         """Make it ready to match; no phrase can be added afterwards."""
-        for state in [*self._states, self._start]:
-            state.closed()
+        self._start.close()
         self._words = frozenset(
             chain.from_iterable(each.words for each in self._states)
         )
@@ -108,7 +120,7 @@ class Automaton:
             elif part.startswith("<") and part.endswith(">") and len(part) > 2:
                 at.slots.setdefault(part[1:-1], []).append(after)
             else:
-                *first, last = [each.word for each in tokens(part)]  # esp32 is two
+                *first, last = _words(part)  # esp32 is two
                 for word in first:
                     between = self._state()
                     at.words.setdefault(word, []).append(between)
@@ -129,6 +141,8 @@ class Automaton:
             if (id(state), place, held) in seen:
                 continue
             seen.add((id(state), place, held))
+            if state.skips:
+                state.close()
             for meaning, context in state.ends:
                 if context is None or context.longest(words, place):
                     yield place, meaning, held
@@ -169,6 +183,11 @@ class Automaton:
         return best
 
 
+@lru_cache(maxsize=4096)
+def _words(part: str) -> tuple[str, ...]:
+    return tuple(each.word for each in tokens(part))
+
+
 def _step(edges: dict[str, list[_State]], edge: str) -> _State | None:
     """Return the one state that `edge` leads to.
 
@@ -181,7 +200,7 @@ def _step(edges: dict[str, list[_State]], edge: str) -> _State | None:
     if len(after) > 1:
         merged = _State()
         merged.skips.extend(after)
-        merged.closed()
+        merged.close()
         edges[edge] = [merged]
         return merged
     return after[0]

@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +37,7 @@ from index.scales import Scales
 from index.spelling import Spelling
 from index.vector import VectorIndex
 
-FORMAT = 4
+FORMAT = 5
 """Version of everything a generation holds; another one is refused, never guessed."""
 
 MANIFEST, LOCK = "manifest.json", "lock"
@@ -103,18 +105,19 @@ class Generation:
         # Whoever forgets to close an engine still lets its generation go.
         self._release = weakref.finalize(self, lock.close)
         try:
-            self.manifest = verify(folder)
             self.folder = folder
-            self.catalog = Catalog.open(folder)
-            self.claims = Claims(folder, self.catalog)
-            self.keyword = KeywordIndex(folder / "keyword")
+            with verifying(folder) as self.manifest:
+                self.catalog = Catalog.open(folder)
+                self.claims = Claims(folder, self.catalog)
+                self.keyword = KeywordIndex(folder / "keyword")
+                self.mentions = Mentions(folder, self.catalog)
+                self.scales = Scales(folder)
+                self.phrases = Phrases(folder)
+                self.floor = closeness.read(folder)
+                self.adapter = Adapter.open(folder)
+                self.spelling = Spelling(folder, self.keyword.has_term)
+            # FAISS reads some damaged files without an error, so not before.
             self.vector = VectorIndex(folder, self.manifest.vectors)
-            self.mentions = Mentions(folder, self.catalog)
-            self.scales = Scales(folder)
-            self.phrases = Phrases(folder)
-            self.floor = closeness.read(folder)
-            self.adapter = Adapter.open(folder)
-            self.spelling = Spelling(folder, self.keyword.has_term)
         except (EngineError, OSError):
             self._release()
             raise
@@ -165,10 +168,12 @@ def _shared_lock(folder: Path) -> IO[Any]:
     return file
 
 
-def verify(folder: Path) -> Manifest:
-    """Return the manifest of `folder` once every file matches its checksum.
+@contextmanager
+def verifying(folder: Path) -> Iterator[Manifest]:
+    """Yield the manifest of `folder`, and check every file while it is being opened.
 
-    Raises DamagedError naming the first file that differs, is missing or is cut.
+    Raises DamagedError at the end, naming the first file that differs, is missing or
+    is cut, whatever else came of that meanwhile.
     """
     manifest = Manifest.load(folder)
 
@@ -185,10 +190,22 @@ def verify(folder: Path) -> Manifest:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing releases the GIL
         names = sorted(manifest.files, key=lambda name: -manifest.files[name]["bytes"])
-        for name, problem in zip(names, pool.map(check, names), strict=True):
-            if problem:
-                raise _damaged(folder, name, problem)
-    return manifest
+        problems = pool.map(check, names)
+        try:
+            yield manifest
+        finally:
+            for name, problem in zip(names, problems, strict=True):
+                if problem:
+                    raise _damaged(folder, name, problem)
+
+
+def verify(folder: Path) -> Manifest:
+    """Return the manifest of `folder` once every file matches its checksum.
+
+    Raises DamagedError as `verifying` does.
+    """
+    with verifying(folder) as manifest:
+        return manifest
 
 
 def seal(folder: Path, id_: str, **content: Any) -> Manifest:

@@ -131,8 +131,8 @@ class Mentions:
 
     def most(self) -> int:
         """Return how many artifacts name the one that is named by most."""
-        pairs = np.unique(np.stack([self._by, self._about]), axis=1)
-        return int(np.bincount(pairs[1]).max(initial=0)) if pairs.size else 0
+        pairs = np.unique(self._about << 32 | self._by)
+        return int(np.bincount(pairs >> 32).max(initial=0))
 
     def claims(self, position: int, about: int) -> list[int]:
         """Return the rows of capabilities of one that set it beside another."""
