@@ -4,9 +4,9 @@ import hashlib
 import json
 import mmap
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,10 @@ from numpy.typing import NDArray
 
 from index.artifact import Artifact, Capability
 from index.errors import CatalogError, UnknownArtifactError
-
-OWNED = 2
-"""Parts of a path that is an owner and a name, as code and model hosts have them."""
-
-TELLING = 5
-"""Letters from which on the beginning of a word tells a name."""
+from index.names import NameTable
 
 REMEMBERED = 1024
 """Artifacts that are kept parsed, 20 kB each: parsing another takes 0.03 ms."""
-
-CALLED = 12
-"""Artifacts at most that a part of a name may mean; "mcp" is part of hundreds."""
 
 
 class Catalog(Mapping[str, Artifact]):
@@ -47,20 +39,11 @@ class Catalog(Mapping[str, Artifact]):
         if len(set(slugs)) != len(slugs):
             raise CatalogError(["slug: two artifacts share one"])
         sizes = [len(each.capabilities) for each in ordered]
-        starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        names = sorted(
-            (name, position)
-            for position, artifact in enumerate(ordered)
-            for name in _names(artifact)
-        )
-        joined = [name.replace(" ", "") for name, _ in names]
         self._describe(
             slugs,
             [each.type for each in ordered],
-            [name for name, _ in names],
-            starts.astype(np.int64),
-            np.array([position for _, position in names], dtype=np.int32),
-            np.array(sorted(range(len(names)), key=joined.__getitem__), dtype=np.int32),
+            np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64),
+            NameTable.of(ordered),
         )
         # A build reads them all for every index: to parse them would take longer.
         self._parsed = ordered
@@ -69,19 +52,10 @@ class Catalog(Mapping[str, Artifact]):
         self,
         slugs: list[str],
         types: list[str],
-        names: list[str],
         starts: NDArray[np.int64],
-        named: NDArray[np.int32],
-        joined: NDArray[np.int32],
+        names: NameTable,
     ) -> None:
-        """Hold what is known of all artifacts, each part as it lies on the disk.
-
-        `names` are all names in order, `named` the artifact of each, and `joined` their
-        places in the order of what they are without spaces. Looking a name up by
-        bisection takes microseconds; to make a table of them would take a start longer.
-        """
-        self.slugs, self._names, self.starts = slugs, names, starts
-        self._named, self._joined = named, joined
+        self.slugs, self.starts, self.names = slugs, starts, names
         self.types = np.array(types, dtype=np.str_)
         self.owners: NDArray[np.int64] = np.repeat(
             np.arange(len(slugs)), np.diff(starts)
@@ -100,33 +74,28 @@ class Catalog(Mapping[str, Artifact]):
         """Return the catalogue that `write` left in `folder`."""
         table = json.loads((folder / "catalog.json").read_bytes())
         offsets, starts = np.load(folder / "lines.npy")
-        named, joined = np.load(folder / "names.npy")
         catalog = cls.__new__(cls)
         with (folder / "catalog.jsonl").open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         catalog._lines = _MappedLines(content, offsets)
         catalog._describe(
-            table["slugs"], table["types"], table["names"], starts, named, joined
+            table["slugs"], table["types"], starts, NameTable.open(folder)
         )
         return catalog
 
     def write(self, folder: Path) -> None:
         """Write `catalog.jsonl`, where its lines and capabilities begin, and the names.
 
-        `lines.npy` has the shape (2, artifacts + 1), `names.npy` (2, names).
+        `lines.npy` has the shape (2, artifacts + 1).
         """
         sizes = [len(line) + 1 for line in self._lines]
         with (folder / "catalog.jsonl").open("wb") as file:
             file.writelines(line + b"\n" for line in self._lines)
         offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         np.save(folder / "lines.npy", np.stack([offsets, self.starts]))
-        np.save(folder / "names.npy", np.stack([self._named, self._joined]))
-        table = {
-            "slugs": self.slugs,
-            "types": self.types.tolist(),
-            "names": self._names,
-        }
+        table = {"slugs": self.slugs, "types": self.types.tolist()}
         (folder / "catalog.json").write_text(json.dumps(table), encoding="utf-8")
+        self.names.write(folder)
 
     @property
     def digest(self) -> str:
@@ -148,86 +117,6 @@ class Catalog(Mapping[str, Artifact]):
                 f"no artifact has the slug {slug!r}; search for its name to find it"
             )
         return bisect_left(self.slugs, slug)
-
-    def named(self, text: str) -> NDArray[np.int64]:
-        """Return the numbers of the artifacts whose name or identifier `text` is.
-
-        Case, spaces and punctuation do not count; a name may be given with its owner,
-        as in addresses. Ascending; empty if `text` names nothing.
-        """
-        plain = "".join(_words(text))
-        start = bisect_left(self._joined, plain, key=self._plain)
-        end = bisect_right(self._joined, plain, lo=start, key=self._plain)
-        return np.unique(self._named[self._joined[start:end]]).astype(np.int64)
-
-    def _plain(self, place: int) -> str:
-        return self._names[place].replace(" ", "")
-
-    def named_like(self, text: str) -> NDArray[np.int64]:
-        """Return the numbers of the artifacts with a name that begins with `text`.
-
-        Whole words count: "postgres mcp" begins "Postgres MCP Pro". Ascending.
-        """
-        start = " ".join(_words(text)) + " "
-        first = bisect_left(self._names, start)
-        end = bisect_right(
-            self._names, start, lo=first, key=lambda name: name[: len(start)]
-        )
-        return np.unique(self._named[first:end]).astype(np.int64)
-
-    def called(self, text: str) -> NDArray[np.int64]:
-        """Return the numbers of the artifacts that `text` may mean, ascending.
-
-        Those it names; else those with a name that begins with it; else those with a
-        name that it is a part of, unless these are too many for a name.
-        """
-        for found in (self.named(text), self.named_like(text)):
-            if len(found):
-                return found
-        words = _words(text)
-        among = self._named_with(words)
-        return np.array(among if len(among) <= CALLED else [], dtype=np.int64)
-
-    def containing(self, text: str) -> NDArray[np.int64]:
-        """Return the numbers of the artifacts with `text` in a name, ascending.
-
-        The last word may be the beginning of one, if it is long enough to tell.
-        """
-        words = _words(text)
-        if not words:
-            return np.zeros(0, dtype=np.int64)
-        part = f" {' '.join(words)}"
-        ends = "" if len(words[-1]) >= TELLING else " "
-        found = {
-            position
-            for name, position in self._in_order()
-            if part + ends in f" {name} "
-        }
-        return np.array(sorted(found), dtype=np.int64)
-
-    def names_with(self, word: str) -> int:
-        """Return how many artifacts have `word` in a name."""
-        return len({position for _, position in self._words_of_names.get(word, ())})
-
-    def _in_order(self) -> Iterator[tuple[str, int]]:
-        return zip(self._names, self._named.tolist(), strict=True)
-
-    def _named_with(self, words: list[str]) -> list[int]:
-        names = self._words_of_names
-        rare = min((names.get(word, set()) for word in words), key=len, default=set())
-        part = f" {' '.join(words)} "
-        found = {position for name, position in rare if part in f" {name} "}
-        if not found:  # AUTOMATIC1111 web UI is AUTOMATIC1111's Stable Diffusion web UI
-            found = {each for name, each in rare if set(words) <= set(name.split())}
-        return sorted(found)
-
-    @cached_property
-    def _words_of_names(self) -> dict[str, set[tuple[str, int]]]:
-        found: dict[str, set[tuple[str, int]]] = {}
-        for name, position in self._in_order():
-            for word in name.split():
-                found.setdefault(word, set()).add((name, position))
-        return found
 
     def rows(self, positions: Iterable[int]) -> NDArray[np.int64]:
         """Return the numbers of the capabilities of the artifacts at `positions`."""
@@ -272,21 +161,6 @@ class _MappedLines(Sequence[bytes]):
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", text.casefold())
-
-
-def _names(artifact: Artifact) -> set[str]:
-    """Return the words of each name: its own, its slug, and each with its owner."""
-    names = [artifact.slug, artifact.name, f"{artifact.provider} {artifact.name}"]
-    for address in (artifact.url, artifact.repository):
-        path = (address or "").partition("://")[2].partition("/")[2]
-        owned = path.strip("/").split("/")[:2]
-        if len(owned) == OWNED and _words(artifact.name) == _words(owned[1]):
-            names.append(" ".join(owned))
-    return {" ".join(_words(name)) for name in names if _words(name)}
 
 
 def _identified(artifact: Artifact) -> Artifact:

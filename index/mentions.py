@@ -131,8 +131,10 @@ class Mentions:
 
     def most(self) -> int:
         """Return how many artifacts name the one that is named by most."""
-        pairs = np.unique(self._about << 32 | self._by)
-        return int(np.bincount(pairs >> 32).max(initial=0))
+        # Grouped by whom they name, then by who names: what is equal is together.
+        pairs = (self._about << 32 | self._by)[self._named.places]
+        distinct = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
+        return int(np.bincount(distinct >> 32).max(initial=0))
 
     def claims(self, position: int, about: int) -> list[int]:
         """Return the rows of capabilities of one that set it beside another."""
@@ -146,9 +148,10 @@ class _Groups:
     """Where each of the numbers from 0 to `size` - 1 stands in an array."""
 
     def __init__(self, numbers: NDArray[np.int64], size: int) -> None:
-        self._places = np.argsort(numbers, kind="stable")
-        self._starts = np.searchsorted(numbers[self._places], np.arange(size + 1))
+        self.places = np.argsort(numbers, kind="stable")
+        """Of the least number first."""
+        self._starts = np.searchsorted(numbers[self.places], np.arange(size + 1))
 
     def of(self, number: int) -> NDArray[np.int64]:
         """Return the places of `number`, ascending."""
-        return self._places[self._starts[number] : self._starts[number + 1]]
+        return self.places[self._starts[number] : self._starts[number + 1]]

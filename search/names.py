@@ -40,7 +40,7 @@ class Names:
         self, name: str, text: str, start: int, end: int, positions: Sequence[int]
     ) -> Anchor:
         """Return an anchor; variants of a thing, as sizes and versions, are itself."""
-        exact = self._catalog.named(name).tolist()
+        exact = self._catalog.names.named(name).tolist()
         variants = self._words["variants"]
         plain = [each.word for each in tokens(name)]
         itself = exact or [
@@ -73,16 +73,16 @@ class Names:
             said = text[words[at].start : words[end - 1].end]
             if words[end - 1].word in stops or not said[0].isalnum():
                 continue
-            found = self._catalog.named(said)[: None if end > at + 1 else 0]
+            found = self._catalog.names.named(said)[: None if end > at + 1 else 0]
             if not len(found) and self._is_rare(words[at:end]):
-                found = self._catalog.called(said)
+                found = self._catalog.names.called(said)
             if len(found):
                 return end, found.tolist()
         return at, []
 
     def mentioning(self, name: str) -> list[int]:
         """Return the artifacts with `name` in theirs: WhisperX is Whisper too."""
-        positions: list[int] = self._catalog.containing(name).tolist()
+        positions: list[int] = self._catalog.names.containing(name).tolist()
         return positions
 
     def _is_function(self, word: str) -> bool:
@@ -102,14 +102,14 @@ class Names:
     def _common(self, word: str) -> int:
         """Return of how many artifacts a common word says what they are."""
         least = STRANGE if self.is_strange(word) else RARE
-        return max(least, 2 * self._catalog.names_with(word))
+        return max(least, 2 * self._catalog.names.with_word(word))
 
     def _kinds(self, word: str) -> int:
         return len(self._claims.with_claim(f"kind={word}"))
 
     def is_name(self, text: str) -> bool:
         """Return whether `text` is an artifact's very name."""
-        return len(self._catalog.named(text)) > 0
+        return len(self._catalog.names.named(text)) > 0
 
     def is_own(self, name: str, position: int) -> bool:
         """Return whether an artifact is called so, not only its maker."""

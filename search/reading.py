@@ -86,7 +86,7 @@ class Reader:
         if name == "topic" and excluded and value.strip():
             return constraint
         if name == "artifact" and excluded:
-            found = self._catalog.called(value)
+            found = self._catalog.names.called(value)
             return replace(constraint, positions=tuple(found.tolist()))
         if name == "provider":
             _, made = self.names.maker(tokens(value), 0)

@@ -210,8 +210,8 @@ class NameRetriever:
 
     def _by_name(self, *texts: str) -> tuple[NDArray[np.int64], Scores]:
         for text in dict.fromkeys(texts):
-            named = self._catalog.named(text)
-            found = np.union1d(self._catalog.named_like(text), named)
+            named = self._catalog.names.named(text)
+            found = np.union1d(self._catalog.names.named_like(text), named)
             if len(found):
                 return found, np.where(np.isin(found, named), 1.0, LIKE)
         return np.zeros(0, dtype=np.int64), np.zeros(0)

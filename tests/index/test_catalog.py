@@ -90,7 +90,7 @@ NAMED = [
 )
 def test_an_artifact_is_known_by_its_names(text: str, slugs: list[str]) -> None:
     catalog = to_catalog(NAMED)
-    assert [catalog.slugs[position] for position in catalog.named(text)] == slugs
+    assert [catalog.slugs[position] for position in catalog.names.named(text)] == slugs
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,6 @@ def test_an_artifact_is_met_by_the_first_words_of_a_name(
     text: str, slugs: list[str]
 ) -> None:
     catalog = to_catalog(NAMED)
-    assert [catalog.slugs[position] for position in catalog.named_like(text)] == slugs
+    assert [
+        catalog.slugs[position] for position in catalog.names.named_like(text)
+    ] == slugs
