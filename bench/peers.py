@@ -169,7 +169,7 @@ class Script:
         """Return the best by both legs."""
         plain = re.sub(r"[^\w\s]", " ", text).lower()  # what a parser takes for syntax
         hits = self._searcher.search(self._parser.parse(plain), limit=DEPTH)
-        words = [int(hit["capability"]) for hit in hits]
+        words = [hit.docnum for hit in hits]
         return reciprocal_rank([words, self.nearest(vector)])
 
 

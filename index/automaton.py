@@ -165,14 +165,17 @@ class Automaton:
         """Return whether a phrase has `word`, or a vocabulary that phrases may use."""
         return word in self._words or word in self._slots
 
+    def may_begin(self, word: str) -> bool:
+        """Return whether a phrase can begin with `word`; most words begin none."""
+        return word in self._begins or (self._figures and word[0].isdecimal())
+
     def longest(
         self, words: Sequence[Token], at: int, *, whole: bool = True
     ) -> tuple[int, Any, tuple[Any, ...]] | None:
         """Return the longest phrase from word `at` on, the first added of equals."""
         if at >= len(words):
             return None
-        word = words[at].word
-        if word not in self._begins and not (self._figures and word[0].isdecimal()):
+        if not self.may_begin(words[at].word):
             return None
         best = None
         for end, meaning, held in self.match(words, at):

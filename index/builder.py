@@ -4,8 +4,11 @@ import gc
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,10 +18,10 @@ from numpy.typing import NDArray
 from index import (
     claims,
     closeness,
-    keyword,
     mentions,
     passage,
     phrases,
+    postings,
     scales,
     spelling,
     vector,
@@ -29,6 +32,8 @@ from index.encoder import Encoder, ExportedEncoder, NeedEncoder, Vectors
 from index.errors import DamagedError, GenerationError, MismatchError
 from index.generation import LOCK, MANIFEST, Generation, Manifest, seal, verify
 from index.home import Home, storage_error
+from index.shards import Shard, cut
+from index.workers import Here
 
 logger = logging.getLogger(__name__)
 
@@ -134,42 +139,70 @@ def unlearn(home: Home) -> None:
     home.remove(learned)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the indexes hold of a shard."""
+
+    size: int
+    keywords: postings.Part
+    words: Counter[str]
+    claims: claims.Part
+    mentions: set[mentions.Mention]
+
+
+def _part(shard: Shard, names: mentions.Names, today: date) -> _Part:
+    """Return what a shard of a catalogue with `names` is on a day: pure, so anybody's.
+
+    That is all that takes time; to join the parts is little.
+    """
+    return _Part(
+        shard.size,
+        postings.part(shard),
+        spelling.part(shard),
+        claims.part(shard, today),
+        mentions.part(shard, names),
+    )
+
+
 def _write(
     catalog: Catalog, encoder: Encoder, home: Home, folder: Path, progress: Progress
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """Write all indexes to `folder`; return what is counted, and the vectors' form."""
     catalog.write(folder)
     total = catalog.capability_count
+    today = datetime.now(UTC).date()
+    work = partial(_part, names=mentions.Names(catalog), today=today)
+    parts: list[_Part] = []
+    progress("index", 0, total)
+    for each in Here().map(work, cut(catalog)):
+        parts.append(each)
+        progress("index", sum(own.size for own in parts), total)
+    progress("joined", 0, 1)
     (folder / "keyword").mkdir()
-
-    def ticking(stage: str) -> Callable[[int], None]:
-        """Return what counts the capabilities that `stage` is done with."""
-        done = 0
-
-        def tick(more: int) -> None:
-            nonlocal done
-            done += more
-            progress(stage, done, total)
-
-        return tick
-
-    terms = keyword.build(catalog, folder / "keyword", ticking("keywords"))
-    spelling.build(catalog, folder)
-    claims.build(catalog, folder, datetime.now(UTC).date(), ticking("claims"))
+    terms = postings.join([each.keywords for each in parts], folder / "keyword")
+    spelling.join([each.words for each in parts], folder)
+    claims.join([each.claims for each in parts], folder)
     phrases.build(catalog, folder)
     scales.build(catalog, folder)
     passages = passage.passages(catalog)
     digests = passage.digests(passages)
+    np.save(folder / PASSAGES, digests)
+    progress("joined", 1, 1)
     kept = _kept(encoder, home)
     vectors, encoded = _vectors(passages, digests, encoder, kept, progress)
-    np.save(folder / PASSAGES, digests)
     progress("encoder", 0, 1)
     _export(encoder, kept, folder / "encoder")
     need_encoder: NeedEncoder = encoder
     if (folder / "encoder").is_dir():
         need_encoder = ExportedEncoder(folder / "encoder")
     # Asked of the exported one, which a rebuild has without loading a model.
-    mentions.build(catalog, need_encoder.is_word, folder, ticking("mentions"))
+    mentions.join(
+        [each.mentions for each in parts],
+        catalog,
+        [each.size for each in parts],
+        need_encoder.is_word,
+        folder,
+    )
     needs = closeness.needs(catalog, need_encoder)
     progress("encoder", 1, 1)
     form = _index_vectors(vectors, needs, folder)
@@ -263,8 +296,8 @@ def _vectors(
     if texts:
         rows = np.concatenate(encoded)
         place = {text: row for row, text in enumerate(texts)}
-        for key, views in missing.items():
-            known[key] = rows[[place[text] for text in views]].mean(axis=0)
+        own = np.array([[place[text] for text in views] for views in missing.values()])
+        known |= zip(missing, rows[own].mean(axis=1), strict=True)
     return np.stack([known[key] for key in keys]), len(texts)
 
 

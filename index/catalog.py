@@ -66,6 +66,10 @@ class Catalog(Mapping[str, Artifact]):
         """Return the artifact numbered `position`, from 0 to the number of them - 1."""
         return self._parsed[position] if self._parsed else self._remembered(position)
 
+    def lines(self, first: int, end: int) -> list[bytes]:
+        """Return the canonical lines of the artifacts from `first` to before `end`."""
+        return [self._lines[position] for position in range(first, end)]
+
     def _parse(self, position: int) -> Artifact:
         return Artifact.model_validate_json(self._lines[position])
 

@@ -6,7 +6,7 @@ no fact is stated, and is kept apart.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from index.artifact import Artifact, Pricing
 from index.catalog import Catalog
 from index.grammar import Rule, grammar
+from index.shards import Shard
 
 FILE, POSITIONS, FIGURES = "claims.json", "claims.npy", "figures.npy"
 
@@ -213,36 +214,52 @@ def sentences(text: str) -> list[str]:
     return [each for each in re.split(r"(?<=[.!?;])\s+|\n+", text) if each]
 
 
-def build(
-    catalog: Catalog,
-    folder: Path,
-    today: date,
-    tick: Callable[[int], None] = lambda done: None,
-) -> None:
-    """Write all claims of `catalog`; ages are counted on the day `today`."""
-    positions: dict[str, list[int]] = {}
-    numbers: dict[str, dict[int, float]] = {}
-    for position, artifact in enumerate(catalog.values()):
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The claims and figures of a shard, by the positions of its artifacts in it."""
+
+    size: int
+    positions: dict[str, list[int]]
+    figures: dict[str, dict[int, float]]
+
+
+def part(shard: Shard, today: date) -> Part:
+    """Return all claims of `shard`; ages are counted on the day `today`."""
+    found = Part(len(shard.artifacts), {}, {})
+    for position, artifact in enumerate(shard.artifacts):
         claims = stated(artifact)
         for each in said(artifact):
             claims.add(f"{'says' if each.holds else 'denies'} {each.claim}")
         for claim in claims | _others(artifact):
-            positions.setdefault(claim, []).append(position)
+            found.positions.setdefault(claim, []).append(position)
         for name, value in figures(artifact, today).items():
-            numbers.setdefault(name, {})[position] = value
-        tick(len(artifact.capabilities))
+            found.figures.setdefault(name, {})[position] = value
+    return found
+
+
+def join(parts: Sequence[Part], folder: Path) -> None:
+    """Write the claims of all `parts`, in order."""
+    positions: dict[str, list[int]] = {}
+    names = dict.fromkeys(chain.from_iterable(each.figures for each in parts))
+    table = np.full((len(names), sum(each.size for each in parts)), np.nan)
+    numbers = dict(zip(names, table, strict=True))
+    first = 0
+    for each in parts:
+        for claim, own in each.positions.items():
+            positions.setdefault(claim, []).extend(first + place for place in own)
+        for name, values in each.figures.items():
+            places = first + np.array([*values])
+            numbers[name][places] = [*values.values()]
+        first += each.size
     keys = sorted(positions)
     lengths = [len(positions[key]) for key in keys]
     flat = np.array([each for key in keys for each in positions[key]], dtype=np.int32)
-    table = np.full((len(numbers), len(catalog)), np.nan)
-    for row, values in enumerate(numbers.values()):
-        table[row, list(values)] = list(values.values())
     np.save(folder / POSITIONS, flat)
     np.save(folder / FIGURES, table)
     content = {
         "claims": keys,
         "ends": np.cumsum(lengths).tolist(),
-        "figures": list(numbers),
+        "figures": list(names),
     }
     (folder / FILE).write_text(json.dumps(content), encoding="utf-8")
 
@@ -271,7 +288,7 @@ class Claims:
     """The claims of one generation: which artifacts state what."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
-        """Open what `build` wrote for `catalog`."""
+        """Open what `join` wrote for `catalog`."""
         content: dict[str, Any] = json.loads((folder / FILE).read_bytes())
         self.size = len(catalog)
         self._catalog = catalog

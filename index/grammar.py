@@ -203,10 +203,13 @@ class Grammar:
     def recorded(self, text: str) -> Iterator[tuple[Rule, bool]]:
         """Yield what a sentence of a record says: a rule, and whether it holds."""
         words, at = tokens(text), 0
-        while at < len(words):
-            start, at = at, at + 1
+        for start, (word, *_) in enumerate(words):
+            if start < at:
+                continue
             for automaton, holds in ((self._denies, False), (self._recorded, True)):
-                if found := automaton.longest(words, start):
+                if automaton.may_begin(word) and (
+                    found := automaton.longest(words, start)
+                ):
                     end, (_, row), held = found
                     at = max(at, end)
                     for rule in rules(row, held):

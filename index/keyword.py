@@ -8,25 +8,19 @@ score, and answering a need adds up arrays.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from whoosh import index as whoosh_index
 from whoosh.analysis import STOP_WORDS, Filter, RegexTokenizer, Token
-from whoosh.fields import ID, TEXT, Schema
 from whoosh.lang.porter import stem
 from whoosh.query import Or, Query, Term
-from whoosh.reading import IndexReader
 from whoosh.scoring import BM25F
-from whoosh.searching import Searcher
 
 from index.artifact import Artifact, Capability
-from index.catalog import Catalog
 from index.hits import Rows, Scores, above
 
 FIELDS = {
@@ -53,7 +47,7 @@ _PARTS = re.compile(
 """Borders inside an identifier: camel case, and between letters and digits."""
 
 
-_WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"[^\W_]+")
 
 
 @lru_cache(maxsize=100_000)
@@ -84,7 +78,7 @@ class TermFilter(Filter):
                 yield token
 
 
-ANALYZER = RegexTokenizer(_WORD) | TermFilter()
+ANALYZER = RegexTokenizer(WORD) | TermFilter()
 
 
 def placed(text: str, wanted: frozenset[str]) -> tuple[list[tuple[int, int]], set[str]]:
@@ -95,7 +89,7 @@ def placed(text: str, wanted: frozenset[str]) -> tuple[list[tuple[int, int]], se
     """
     spans: list[tuple[int, int]] = []
     met: set[str] = set()
-    for word in _WORD.finditer(text):
+    for word in WORD.finditer(text):
         terms = terms_of(word[0])
         if not wanted.isdisjoint(terms):
             spans.append(word.span())
@@ -110,7 +104,7 @@ def analyse(text: str) -> tuple[str, ...]:
     A need's term counts once however often it is said: that alone lifts nDCG@10 of
     one judged set from .80 to .85.
     """
-    terms = chain.from_iterable(map(terms_of, _WORD.findall(text)))
+    terms = chain.from_iterable(map(terms_of, WORD.findall(text)))
     return tuple(dict.fromkeys(terms))
 
 
@@ -138,108 +132,6 @@ def fields(artifact: Artifact, capability: Capability) -> dict[str, str]:
         "intents": ". ".join(capability.intents),
         "tags": ". ".join([*artifact.tags, *artifact.categories]),
     }
-
-
-def build(catalog: Catalog, folder: Path, tick: Callable[[int], None]) -> int:
-    """Write the index of `catalog` to `folder`; return the number of terms.
-
-    `tick` is called with the number of capabilities indexed since the last call.
-    """
-    store = folder / "whoosh"
-    store.mkdir()
-    schema = Schema(
-        capability=ID(stored=True),
-        **{field: TEXT(analyzer=ANALYZER, phrase=True) for field in FIELDS},
-    )
-    index = whoosh_index.create_in(str(store), schema)
-    writer = index.writer(limitmb=512)
-    row = 0
-    for artifact in catalog.values():
-        for capability in artifact.capabilities:
-            writer.add_document(capability=str(row), **fields(artifact, capability))
-            row += 1
-        tick(len(artifact.capabilities))
-    writer.commit()
-    with index.reader() as reader:
-        terms = compile_impacts(reader, folder)
-    index.close()
-    for lock in store.glob("*_WRITELOCK"):
-        lock.unlink()
-    return terms
-
-
-def compile_impacts(reader: IndexReader, folder: Path) -> int:
-    """Write every term's impacts to `folder`; return the number of terms.
-
-    The impact of a term on a capability is the sum over fields of the field's weight
-    times Whoosh's own BM25F score of the posting, so that a need's score is a sum of
-    impacts. Capabilities are numbered as they were added.
-    """
-    size = reader.doc_count_all()
-    with Searcher(reader, weighting=BM25, closereader=False) as searcher:
-        by_term: dict[str, list[tuple[str, float]]] = {}
-        for name, encoded in reader.all_terms():
-            if name in FIELDS:
-                term = reader.schema[name].from_bytes(encoded)
-                by_term.setdefault(term, []).append((name, FIELDS[name]))
-        lengths = {
-            name: np.array(
-                [reader.doc_field_length(each, name) or 0 for each in range(size)]
-            )
-            for name in FIELDS
-        }
-        terms = sorted(by_term)
-        rows: list[NDArray[np.int32]] = []
-        impacts: list[NDArray[np.float32]] = []
-        for term in terms:
-            total = np.zeros(0)
-            documents = np.zeros(0, dtype=np.int64)
-            for name, weight in by_term[term]:
-                found, scores = _postings(searcher, name, term, lengths[name])
-                documents = np.concatenate([documents, found])
-                total = np.concatenate([total, weight * scores])
-            distinct, place = np.unique(documents, return_inverse=True)
-            rows.append(distinct.astype(np.int32))
-            impacts.append(np.bincount(place, weights=total).astype(np.float32))
-    offsets = np.concatenate([[0], np.cumsum([len(each) for each in rows])])
-    np.save(folder / "offsets.npy", offsets.astype(np.int64))
-    every_row, every_impact = _joined(rows, np.int32), _joined(impacts, np.float32)
-    totals = np.bincount(every_row, weights=every_impact, minlength=size)
-    np.save(folder / "rows.npy", every_row)
-    np.save(folder / "impacts.npy", every_impact)
-    np.save(folder / "totals.npy", totals)
-    tops = [float(each.max()) for each in impacts]
-    np.save(folder / "tops.npy", np.array(tops))
-    (folder / "terms.json").write_text(
-        json.dumps({"capabilities": size, "terms": terms}), encoding="utf-8"
-    )
-    return len(terms)
-
-
-def _joined(arrays: list[Any], dtype: type) -> NDArray[Any]:
-    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=dtype)
-
-
-def _postings(
-    searcher: Any, field: str, term: str, lengths: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return a term's documents in a field, and Whoosh's BM25F score of each.
-
-    The formula is `whoosh.scoring.bm25`, over arrays; a test holds the two together.
-    """
-    matcher = searcher.reader().postings(field, term)
-    documents, weights = [], []
-    while matcher.is_active():
-        documents.append(matcher.id())
-        weights.append(matcher.weight())
-        matcher.next()
-    found = np.array(documents, dtype=np.int64)
-    frequency = np.array(weights)
-    relative = lengths[found] / (searcher.avg_field_length(field) or 1)
-    b, k1 = BM25.B, BM25.K1
-    saturation = frequency + k1 * ((1 - b) + b * relative)
-    scores = searcher.idf(field, term) * frequency * (k1 + 1) / saturation
-    return found, scores
 
 
 class KeywordIndex:

@@ -5,7 +5,8 @@ against alternatives, takes it for a rival; one that names it elsewhere works wi
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from index.artifact import Capability
 from index.catalog import Catalog
+from index.shards import Shard
 
 FILE = "mentions.npy"
 
@@ -22,28 +24,47 @@ _WORD = re.compile(r"[^\W_]+(?:\.[0-9]+)*")
 _STARTS = ".!?:;"
 
 
-def build(
+Mention = tuple[int, int, bool, str]
+"""A row of a shard, the artifact that it names, and whether it sets itself beside it.
+If there is a word, it is a mention only if that is no common one."""
+
+
+def part(shard: Shard, names: "Names") -> set[Mention]:
+    """Return what `shard` may mention of the artifacts that have `names`."""
+    capabilities = (each for own in shard.artifacts for each in own.capabilities)
+    return {
+        (row, about, beside, word)
+        for row, capability in enumerate(capabilities)
+        for text, beside in _texts(capability)
+        for about, word in names.find(text)
+    }
+
+
+def join(
+    parts: Iterable[set[Mention]],
     catalog: Catalog,
+    sizes: Iterable[int],
     is_word: Callable[[str], bool],
     folder: Path,
-    tick: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Write every mention of another artifact of `catalog`.
 
-    `is_word` tells a common word from a name.
+    `sizes` are how many capabilities each part is of; `is_word` tells a common word
+    from a name.
     """
-    names = _Names(catalog, is_word)
+    common = cache(is_word)
     found: set[tuple[int, int, bool]] = set()
-    row = 0
-    for position, artifact in enumerate(catalog.values()):
-        for capability in artifact.capabilities:
-            for text, beside in _texts(capability):
-                for about in names.find(text):
-                    if about != position:
-                        found.add((row, about, beside))
-            row += 1
-        tick(len(artifact.capabilities))
-    np.save(folder / FILE, np.array(sorted(found), dtype=ENTRY))
+    first = 0
+    for own, size in zip(parts, sizes, strict=True):
+        found.update(
+            (first + row, about, beside)
+            for row, about, beside, word in own
+            if not (word and common(word))
+        )
+        first += size
+    entries = np.array(sorted(found), dtype=ENTRY)
+    others = catalog.owners[entries["row"]] != entries["about"]
+    np.save(folder / FILE, entries[others])
 
 
 def _texts(capability: Capability) -> list[tuple[str, bool]]:
@@ -56,48 +77,53 @@ def _texts(capability: Capability) -> list[tuple[str, bool]]:
     ]
 
 
-class _Names:
+class Names:
     """The artifacts' names, found in texts as they are written, the longest first."""
 
-    def __init__(self, catalog: Catalog, is_word: Callable[[str], bool]) -> None:
-        self._is_word = is_word
+    def __init__(self, catalog: Catalog) -> None:
+        """Take the names of `catalog`."""
         self._by_name: dict[tuple[str, ...], list[int]] = {}
         self._longest: dict[str, int] = {}
         for position, artifact in enumerate(catalog.values()):
             words = tuple(_WORD.findall(artifact.name))
-            if words and not self._is_plain(words):
+            if words:
                 self._by_name.setdefault(words, []).append(position)
                 before = self._longest.get(words[0], 0)
                 self._longest[words[0]] = max(before, len(words))
 
-    def _is_plain(self, words: tuple[str, ...]) -> bool:
-        """Return whether a name cannot be told from a word of the language."""
-        return len(words) == 1 and words[0].islower() and self._is_word(words[0])
+    def find(self, text: str) -> Iterator[tuple[int, str]]:
+        """Yield the positions of the artifacts that `text` names.
 
-    def find(self, text: str) -> list[int]:
-        """Return the artifacts that `text` names, by position."""
+        With a word, if it is named only where that is no common word: a name of one
+        word in lower case, or one whose capital may be that of a sentence.
+        """
+        words = _WORD.findall(text)
+        if self._longest.keys().isdisjoint(words):
+            return
         matches = list(_WORD.finditer(text))
-        words = [each[0] for each in matches]
-        found: list[int] = []
-        at = 0
-        while at < len(words):
-            length = self._longest.get(words[at], 0)
+        end = 0
+        for at, word in enumerate(words):
+            length = min(self._longest.get(word, 0), len(words) - at)
+            if not length or at < end:
+                continue
             while length and tuple(words[at : at + length]) not in self._by_name:
                 length -= 1
-            if length > 1 or (length and not self._opens(text, matches[at])):
-                found += self._by_name[tuple(words[at : at + length])]
-            at += max(length, 1)
-        return found
+            end = at + length
+            if length:
+                alone = length == 1 and (word.islower() or _opens(text, matches[at]))
+                doubt = word.lower() if alone else ""
+                for about in self._by_name[tuple(words[at:end])]:
+                    yield about, doubt
 
-    def _opens(self, text: str, match: re.Match[str]) -> bool:
-        """Return whether a common word only has its capital from opening a sentence."""
-        before = text[: match.start()].rstrip()
-        opens = not before or before[-1] in _STARTS
-        return opens and self._is_word(match[0].lower())
+
+def _opens(text: str, match: re.Match[str]) -> bool:
+    """Return whether a word opens a sentence."""
+    before = text[: match.start()].rstrip()
+    return not before or before[-1] in _STARTS
 
 
 class Mentions:
-    """What `build` wrote, by artifact."""
+    """What `join` wrote, by artifact."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         """Open `folder`, built for `catalog`."""

@@ -201,12 +201,23 @@ class SentenceEncoder:
             external_data=True,  # mapped, so that processes share it
             verbose=False,
         )
+        _without_traces(folder / "model.onnx")
         model.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
         settings = {
             "max_tokens": model.max_seq_length,
             "need_prompt": model.prompts.get("query") or "",
         }
         (folder / "encoder.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def _without_traces(path: Path) -> None:
+    """Remove from an exported graph where in whose folders each node comes from."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False)
+    for each in (*graph.graph.node, *graph.graph.value_info):
+        del each.metadata_props[:]
+    path.write_bytes(graph.SerializeToString(deterministic=True))
 
 
 def _has_halves(device: str) -> bool:

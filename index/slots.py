@@ -28,10 +28,11 @@ def tokens(text: str) -> list[Token]:
         word, start, end = match[0].casefold(), match.start(), match.end()
         if word == "-" and text[end : end + 1].isalnum() and found:
             continue
-        word = re.sub(r"['\u2019]s$", "", word)
-        word = word.replace("'", "").replace("\u2019", "")
-        if not word:
-            continue
+        if "'" in word or "\u2019" in word:
+            word = re.sub(r"['\u2019]s$", "", word)
+            word = word.replace("'", "").replace("\u2019", "")
+            if not word:
+                continue
         joined = start > 0 and text[start - 1] == "-" and bool(found)
         found.append(Token(word, start, end, joined))
     return found

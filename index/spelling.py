@@ -3,16 +3,16 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from index.catalog import Catalog
-from index.keyword import analyse, fields
+from index.keyword import WORD, analyse, fields
+from index.shards import Shard
 
 FILE = "words.json"
 
@@ -21,8 +21,6 @@ MIN_LETTERS = 4
 
 LONG_WORD = 8
 """From so many letters on, two edits are forgiven instead of one."""
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 class Correction(NamedTuple):
@@ -34,31 +32,45 @@ class Correction(NamedTuple):
     read_as: str
 
 
-def build(catalog: Catalog, folder: Path) -> None:
-    """Write the words of `catalog`, with the number of capabilities that use each."""
+def part(shard: Shard) -> Counter[str]:
+    """Return the words of `shard`, with the number of capabilities that use each."""
     counts: Counter[str] = Counter()
-    for artifact in catalog.values():
+    plain = cache(_plain)
+    for artifact in shard.artifacts:
         for capability in artifact.capabilities:
             text = " ".join(fields(artifact, capability).values())
-            counts.update({word for _, word in _words(text)})
+            counts.update({*map(plain, WORD.findall(text))})
+    del counts[""]
+    return counts
+
+
+def join(parts: Iterable[Counter[str]], folder: Path) -> None:
+    """Write the words of all `parts`."""
+    counts: Counter[str] = Counter()
+    for each in parts:
+        counts.update(each)
     content = json.dumps(dict(sorted(counts.items())), ensure_ascii=False)
     (folder / FILE).write_text(content, encoding="utf-8")
 
 
+def _plain(word: str) -> str:
+    """Return `word` in lower case; nothing for an identifier or an acronym."""
+    plain = word.isalpha() and word.isascii() and len(word) >= MIN_LETTERS
+    return word.lower() if plain and word[1:].islower() else ""
+
+
 def _words(text: str) -> Iterator[tuple[re.Match[str], str]]:
     """Yield the words of `text`, lower-cased, but identifiers and acronyms."""
-    for match in _WORD.finditer(text):
-        word = match[0]
-        plain = word.isalpha() and word.isascii() and len(word) >= MIN_LETTERS
-        if plain and word[1:].islower():
-            yield match, word.lower()
+    for match in WORD.finditer(text):
+        if word := _plain(match[0]):
+            yield match, word
 
 
 class Spelling:
     """Corrects words that neither the catalogue nor the encoder has met."""
 
     def __init__(self, folder: Path, has_term: Callable[[str], bool]) -> None:
-        """Open what `build` wrote; `has_term` tells whether a stem has postings."""
+        """Open what `join` wrote; `has_term` tells whether a stem has postings."""
         content = (folder / FILE).read_text(encoding="utf-8")
         self._counts: dict[str, int] = json.loads(content)
         self._has_term = has_term

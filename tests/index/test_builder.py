@@ -74,7 +74,8 @@ def test_progress_reaches_the_end_of_every_stage(
 
     build(catalog, encoder, home, progress)
     assert seen == {
-        **dict.fromkeys(("keywords", "claims", "mentions"), (6, 6)),
+        "index": (6, 6),
+        "joined": (1, 1),
         "passages": (12, 12),
         "encoder": (1, 1),
     }

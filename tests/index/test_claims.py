@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from index.artifact import Artifact
-from index.claims import Claims, build, figures, said, stated
+from index.claims import Claims, figures, join, part, said, stated
 from index.grammar import Rule, grammar
+from index.shards import cut
 from tests.conftest import to_catalog
 
 TODAY = date(2026, 11, 21)
@@ -154,7 +155,7 @@ def claims(tmp_path: Path) -> Claims:
             record("e", facts={"parameters": 7e9}, license="MIT", provider="Acme Labs"),
         ]
     )
-    build(catalog, tmp_path, TODAY)
+    join([part(each, TODAY) for each in cut(catalog, 2)], tmp_path)
     return Claims(tmp_path, catalog)
 
 

@@ -6,6 +6,7 @@ import pytest
 from index import mentions
 from index.catalog import Catalog
 from index.mentions import Mentions
+from index.shards import cut
 from tests.conftest import to_catalog
 
 
@@ -26,6 +27,7 @@ def catalog() -> Catalog:
             artifact("wheel", "Wheel", description="Spoken of as a wheel by Wheel."),
             artifact("zed", "zeppelin", description="The zeppelin of editors, alpha."),
             artifact("zoo", "Zoo", requires=["Alpha 2.1"], name="Beta Max"),
+            artifact("zip", "zeppelin hangar", requires=["A fast zeppelin"]),
         ]
     )
 
@@ -36,10 +38,20 @@ def is_word(word: str) -> bool:
 
 @pytest.fixture
 def found(catalog: Catalog, tmp_path: Path) -> Mentions:
-    ticks: list[int] = []
-    mentions.build(catalog, is_word, tmp_path, ticks.append)
-    assert sum(ticks) == catalog.capability_count
-    return Mentions(tmp_path, catalog)
+    return built(catalog, tmp_path, size=3)
+
+
+def built(catalog: Catalog, folder: Path, size: int) -> Mentions:
+    shards = cut(catalog, size)
+    names = mentions.Names(catalog)
+    mentions.join(
+        [mentions.part(each, names) for each in shards],
+        catalog,
+        [each.size for each in shards],
+        is_word,
+        folder,
+    )
+    return Mentions(folder, catalog)
 
 
 def slugs(catalog: Catalog, positions: Any) -> list[str]:
@@ -74,7 +86,6 @@ def test_a_word_of_the_language_is_no_name_where_it_opens_a_sentence(
 
 def test_a_catalogue_without_mentions(tmp_path: Path) -> None:
     lonely = to_catalog([artifact("alpha", "Alpha")])
-    mentions.build(lonely, is_word, tmp_path)
-    found = Mentions(tmp_path, lonely)
+    found = built(lonely, tmp_path, size=10)
     assert found.most() == 0
     assert not len(found.by(0)) and not len(found.works_with(0))

@@ -49,6 +49,12 @@ def test_vectors_are_unit_and_near_in_meaning(real: SentenceEncoder) -> None:
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
 
 
+def test_the_export_names_no_folder_of_the_machine(tmp_path: Path) -> None:
+    assert find().export(tmp_path / "encoder")
+    graph = (tmp_path / "encoder" / "model.onnx").read_bytes()
+    assert str(Path.cwd()).encode() not in graph and b".py" not in graph
+
+
 def test_the_export_encodes_needs_as_the_model_does(
     real: SentenceEncoder, exported: ExportedEncoder
 ) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from index import spelling
+from index.shards import cut
 from index.spelling import Spelling
 from tests.conftest import to_catalog
 
@@ -81,7 +82,7 @@ def test_words_are_counted_once_a_capability(tmp_path: Path) -> None:
     ]
     artifact = {"slug": "a", "name": "Sketcher", "type": "app"}
     catalog = to_catalog([{**artifact, "capabilities": capabilities}])
-    spelling.build(catalog, tmp_path)
+    spelling.join(map(spelling.part, cut(catalog, 1)), tmp_path)
     assert json.loads((tmp_path / spelling.FILE).read_text()) == {
         "draw": 1, "draws": 1, "pictures": 2, "sketcher": 2, "store": 1, "stores": 1
     }  # fmt: skip
