@@ -191,7 +191,10 @@ class Ranker:
         return (
             floor is None
             or float(self._vectors.closeness(need, rows)[0]) >= floor
-            or bool(self._generation.keyword.score(analyse(need.sought))[row])
+            or any(
+                self._generation.keyword.impact(term, row)
+                for term in analyse(need.sought)
+            )
         )
 
     def candidates(self, need: Need, also: Sequence[int] = ()) -> Candidates:
@@ -258,8 +261,8 @@ class Ranker:
         for each in need.active:
             if each.name == "topic" and each.mode == "must":
                 terms = analyse(each.value)
-                impacts = [self._generation.keyword.score((term,)) for term in terms]
-                for place in np.flatnonzero(np.all([i[rows] > 0 for i in impacts], 0)):
+                said = [self._generation.keyword.has(term, rows) for term in terms]
+                for place in np.flatnonzero(np.all(said, axis=0)):
                     row = int(rows[place])
                     artifact = self.catalog.at(int(self.catalog.owners[row]))
                     denied[place] |= is_kind(

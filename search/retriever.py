@@ -90,7 +90,7 @@ class KeywordRetriever:
 
     def propose(self, need: Need, k: int, among: Among = None) -> Rows:
         """Return the k best of the capabilities that share a term with the need."""
-        return self._index.propose(analyse(need.sought), k, among)
+        return self._index.propose(analyse(need.sought), k, among).rows
 
     def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return how much of either text the other says, in [0, COVER].
@@ -113,8 +113,7 @@ class KeywordRetriever:
 
     def score(self, need: Need, rows: Rows) -> Scores:
         """Return the BM25F scores of `rows`."""
-        scores: Scores = self._index.score(analyse(need.sought))[rows]
-        return scores
+        return self._index.score_of(analyse(need.sought), rows)
 
     def explain(self, need: Need, row: int) -> Explanation:
         """Return the score as the sum of the terms' impacts."""
@@ -161,7 +160,7 @@ class VectorRetriever:
         """Return the capabilities that are nearest, at least k; none if degraded."""
         if need.degraded:
             return np.zeros(0, dtype=np.int64)
-        return self._index.propose(self._adapted(need), k, among)
+        return self._index.propose(self._adapted(need), k, among).rows
 
     def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return 1, the measure of the other legs' trust; 0 for an unknown meaning."""
@@ -273,7 +272,7 @@ class AnchorRetriever:
         found = [np.zeros(0, dtype=np.int64)]
         for _, vectors in self._anchors(need):
             for vector in vectors:
-                rows = self._index.propose(vector, ANCHOR_DEPTH, among)
+                rows = self._index.propose(vector, ANCHOR_DEPTH, among).rows
                 scores = self._index.score(vector, rows)
                 found.append(rank(rows, scores, ANCHOR_DEPTH).rows)
         rows = np.unique(np.concatenate(found))
