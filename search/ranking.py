@@ -23,13 +23,8 @@ from search.memory import Memory, Told
 from search.names import Names
 from search.need import Anchor, Need
 from search.reading import Reader
-from search.retriever import (
-    AnchorRetriever,
-    KeywordRetriever,
-    NameRetriever,
-    Retriever,
-    VectorRetriever,
-)
+from search.retriever import Legs, Retriever
+from search.scatter import Shards, scattered
 from search.stopwatch import timed
 
 DOUBT, WISH = (0.0, 0.4, 1.0), (0.0, 0.02, 0.04)
@@ -87,22 +82,29 @@ class Ranked:
 class Ranker:
     """Ranks the artifacts of one open generation, by all retrievers together."""
 
-    def __init__(self, generation: Generation, encoder: NeedEncoder) -> None:
-        """Rank `generation`; `encoder` is the one its passages are from."""
+    def __init__(
+        self,
+        generation: Generation,
+        encoder: NeedEncoder,
+        shards: Shards | None = None,
+    ) -> None:
+        """Rank `generation`; `encoder` is the one its passages are from.
+
+        With `shards` of it, these look for what may be meant.
+        """
         self._generation = generation
         self._encoder = encoder = TimelyEncoder(encoder)
         self.catalog = catalog = generation.catalog
         claims, has_term = generation.claims, generation.keyword.has_term
         names = Names(catalog, claims, encoder.is_word, has_term)
         self._reader = Reader(catalog, claims, names)
-        self._vectors = VectorRetriever(generation.vector, encoder, generation.adapter)
         self.memory = Memory(catalog, encoder.encode_need)
-        self.retrievers: Sequence[Retriever] = (
-            KeywordRetriever(generation.keyword),
-            self._vectors,
-            NameRetriever(catalog),
-            AnchorRetriever(catalog, generation.vector, generation.claims),
-        )
+        if shards is None:
+            legs = Legs.of(generation, encoder)
+        else:
+            legs = scattered(generation, encoder, shards)
+        self._vectors = legs.vector
+        self.retrievers: Sequence[Retriever] = legs
 
     @property
     def adapter(self) -> Adapter | None:
