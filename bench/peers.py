@@ -130,7 +130,7 @@ class OurIndex:
 
     def __call__(self, vector: Vector) -> Found:
         """Return the DEPTH nearest."""
-        rows = self._index.propose(vector, DEPTH)
+        rows = self._index.propose(vector, DEPTH).rows
         best = rank(rows, self._index.score(vector, rows), DEPTH).rows
         found: Found = best.tolist()
         return found

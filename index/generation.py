@@ -101,7 +101,7 @@ class Generation:
 
     def __init__(self, folder: Path) -> None:
         """Lock, verify and open `folder`; GenerationError if anything is amiss."""
-        lock = _shared_lock(folder)
+        lock = shared_lock(folder)
         # Whoever forgets to close an engine still lets its generation go.
         self._release = weakref.finalize(self, lock.close)
         try:
@@ -154,7 +154,8 @@ class Generation:
         self.close()
 
 
-def _shared_lock(folder: Path) -> IO[Any]:
+def shared_lock(folder: Path) -> IO[Any]:
+    """Return the open file that keeps the generation in `folder` from being removed."""
     try:
         file = (folder / LOCK).open("rb")
     except OSError as error:
@@ -169,8 +170,10 @@ def _shared_lock(folder: Path) -> IO[Any]:
 
 
 @contextmanager
-def verifying(folder: Path) -> Iterator[Manifest]:
+def verifying(folder: Path, begins: tuple[str, ...] = ("",)) -> Iterator[Manifest]:
     """Yield the manifest of `folder`, and check every file while it is being opened.
+
+    Or those of them whose names have one of the beginnings `begins`.
 
     Raises DamagedError at the end, naming the first file that differs, is missing or
     is cut, whatever else came of that meanwhile.
@@ -189,7 +192,8 @@ def verifying(folder: Path) -> Iterator[Manifest]:
         return None if digest == expected["sha256"] else "differs from its checksum"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing releases the GIL
-        names = sorted(manifest.files, key=lambda name: -manifest.files[name]["bytes"])
+        names = [name for name in manifest.files if name.startswith(begins)]
+        names.sort(key=lambda name: -manifest.files[name]["bytes"])
         problems = pool.map(check, names)
         try:
             yield manifest

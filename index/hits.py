@@ -1,5 +1,6 @@
 """Rankings of capabilities and their one ordering rule: distinct, best first."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ Scores = NDArray[np.float64]
 
 
 class Ranking(NamedTuple):
-    """Capabilities best first, with scores on their retriever's own scale."""
+    """Capabilities with scores on their retriever's own scale, best first by `rank`."""
 
     rows: Rows
     scores: Scores
@@ -43,14 +44,30 @@ def above(scores: NDArray[Any], k: int) -> Rows:
     return np.flatnonzero(scores >= least if least > 0 else scores > 0)
 
 
+def first(rows: Rows, scores: Scores, k: int) -> Ranking:
+    """Return the k best of distinct `rows`, ties by row, in the order given."""
+    if k >= len(rows):
+        return Ranking(rows, scores)
+    least = np.partition(scores, len(rows) - k)[len(rows) - k]
+    kept = scores > least
+    # A partition alone would break ties at the border by chance.
+    ties = np.flatnonzero(scores == least)
+    kept[ties[np.argsort(rows[ties])][: k - np.count_nonzero(kept)]] = True
+    return Ranking(rows[kept], scores[kept])
+
+
+def merge(parts: Sequence[Ranking], k: int) -> Ranking:
+    """Return the k best of all `parts`, in any order.
+
+    The k best of the whole, if each part, which shares no row with another, holds its
+    own k best: so they are the same into however many parts the whole is cut.
+    """
+    rows = np.concatenate([each.rows for each in parts])
+    return first(rows, np.concatenate([each.scores for each in parts]), k)
+
+
 def rank(rows: Rows, scores: Scores, k: int) -> Ranking:
     """Return the k best of distinct `rows`, best first, ties by row."""
-    candidates: Rows = np.arange(len(rows))
-    if k < len(rows):
-        # Everything at least as good as the k-th: a partition alone would break
-        # ties at the border by chance.
-        threshold = np.partition(scores, len(rows) - k)[len(rows) - k]
-        candidates = np.flatnonzero(scores >= threshold)
-    order = np.lexsort((rows[candidates], -scores[candidates]))
-    top = candidates[order[:k]]
-    return Ranking(rows[top], scores[top])
+    best = first(rows, scores, k)
+    order = np.lexsort((best.rows, -best.scores))
+    return Ranking(best.rows[order], best.scores[order])

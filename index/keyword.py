@@ -21,7 +21,7 @@ from whoosh.query import Or, Query, Term
 from whoosh.scoring import BM25F
 
 from index.artifact import Artifact, Capability
-from index.hits import Rows, Scores, above
+from index.hits import Ranking, Rows, Scores, above, first
 
 FIELDS = {
     "artifact": 1.0,
@@ -36,6 +36,9 @@ short fields; boosting them further gained nothing on judged needs."""
 
 BM25 = BM25F(B=0.75, K1=1.2)
 """Whoosh's BM25F; k1 and b are its defaults and within .003 nDCG@10 of the best met."""
+
+WHOLE = slice(None)
+"""All capabilities."""
 
 REMEMBERED = 8
 """Needs whose scores are remembered: one is asked for them again and again."""
@@ -137,10 +140,15 @@ def fields(artifact: Artifact, capability: Capability) -> dict[str, str]:
 class KeywordIndex:
     """The compiled impacts of a built index, memory-mapped."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open what `build` wrote to `folder`."""
+    def __init__(self, folder: Path, part: slice = WHOLE) -> None:
+        """Open what `build` wrote to `folder`; of it the capabilities of `part` alone.
+
+        What is said of terms is said of the whole, so that scores are the same.
+        """
         table = json.loads((folder / "terms.json").read_bytes())
-        self._size: int = table["capabilities"]
+        start, end, _ = part.indices(table["capabilities"])
+        self._start, self._end = start, end
+        self._is_part = end - start < table["capabilities"]
         self._numbers = {term: number for number, term in enumerate(table["terms"])}
         self._offsets = np.load(folder / "offsets.npy")
         # Plain arrays over the mapped files: slices of a memmap cost ten times more.
@@ -150,7 +158,10 @@ class KeywordIndex:
         """Each capability's score for a need of all its own terms, each once."""
         self._tops: Scores = np.load(folder / "tops.npy")
         self.score = lru_cache(maxsize=REMEMBERED)(self._score)
-        """Every capability's BM25F score for some terms, 0 where none occurs."""
+        """Every capability's BM25F score for some terms, 0 where none occurs.
+
+        Of a part, the first score is that of its first capability.
+        """
         once = self._tops[np.diff(self._offsets) == 1]
         self._rare = float(once.mean()) if len(once) else float(self._tops.max())
 
@@ -158,14 +169,27 @@ class KeywordIndex:
         """Return the rows of the capabilities with `term`, ascending, and impacts."""
         number = self._numbers.get(term)
         start, end = (0, 0) if number is None else self._offsets[number : number + 2]
+        if self._is_part:
+            border = np.array([self._start, self._end], dtype=np.int32)
+            start, end = start + self._rows[start:end].searchsorted(border)
         return self._rows[start:end], self._impacts[start:end]
 
     def impact(self, term: str, row: int) -> float:
         """Return what `term` adds to the score of capability `row`, 0 if nothing."""
         rows, impacts = self.postings(term)
-        place = int(rows.searchsorted(row))
+        place = int(rows.searchsorted(np.int32(row)))
         found = place < len(rows) and int(rows[place]) == row
         return float(impacts[place]) if found else 0.0
+
+    def has(self, term: str, rows: Rows) -> NDArray[np.bool_]:
+        """Return which of the capabilities `rows` have `term`."""
+        found, _ = self.postings(term)
+        if not len(found):
+            return np.zeros(len(rows), dtype=np.bool_)
+        wanted = rows.astype(np.int32)  # of another type, all of `found` is copied
+        places = np.minimum(found.searchsorted(wanted), len(found) - 1)
+        same: NDArray[np.bool_] = found[places] == wanted
+        return same
 
     def frequency(self, term: str) -> int:
         """Return how many capabilities have `term`."""
@@ -185,21 +209,30 @@ class KeywordIndex:
         return term in self._numbers
 
     def _score(self, terms: tuple[str, ...]) -> Scores:
-        scores = np.zeros(self._size)
+        scores = np.zeros(self._end - self._start)
         for term in terms:
             rows, impacts = self.postings(term)
+            rows = rows - np.int32(self._start) if self._start else rows
             # Of equal types, `add.at` takes 2 ns a posting; of others, 60.
             np.add.at(scores, rows, impacts.astype(np.float64))
         scores.setflags(write=False)
         return scores
 
+    def score_of(self, terms: tuple[str, ...], rows: Rows) -> Scores:
+        """Return the BM25F scores of the capabilities `rows`."""
+        scores: Scores = self.score(terms)[rows - self._start]
+        return scores
+
     def propose(
         self, terms: tuple[str, ...], k: int, among: NDArray[np.bool_] | None = None
-    ) -> Rows:
-        """Return the k capabilities that score best for `terms`, a few more may be.
+    ) -> Ranking:
+        """Return the k capabilities that score best for `terms`, ties by row.
 
         Those which `among` is true for, if it is given; fewer than k if fewer have any
         of the terms. Ascending.
         """
         scores = self.score(terms)
-        return above(scores if among is None else scores * among, k)
+        scores = scores if among is None else scores * among
+        rows = above(scores, k)
+        best = first(rows, scores[rows], k)
+        return Ranking(best.rows + self._start, best.scores)

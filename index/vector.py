@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encoder import Vectors
-from index.hits import Rows, Scores, rank
+from index.hits import Ranking, Rows, Scores, first
 
 VECTORS, CODES = "vectors.npy", "codes.faiss"
 
@@ -34,6 +34,17 @@ PROBES, ALL_PROBES = 16, 256
 
 SPARE = 1.25
 """How many more are proposed where some are not wanted than would do on average."""
+
+FEW = 8
+"""Where no more are allowed than so many times what is to be proposed, their cosines
+decide: as quick as codes of which most are not wanted, and exact."""
+
+TIED = 32
+"""How many more are looked at, so that what ties with the last is among them: codes
+have few values, and about ten of a need's best 500 share each."""
+
+WHOLE = slice(None)
+"""All capabilities."""
 
 SELECTED, GROWTH = 8, 2
 """Candidates looked at for each neighbour wanted, and how many times what they were
@@ -132,63 +143,125 @@ def _probe(codes: Any, form: dict[str, Any]) -> None:
         codes.nprobe = form["probes"]
 
 
+class Depth(NamedTuple):
+    """How many are to be proposed for a need, and whether by `cosines` of all allowed.
+
+    Else all vectors are looked at as FAISS does it, or their codes.
+    """
+
+    k: int
+    cosines: bool
+
+
 class VectorIndex:
     """Each capability's vector: the mean of the unit vectors of its views."""
 
-    def __init__(self, folder: Path, form: dict[str, Any]) -> None:
-        """Open what `build` wrote to `folder`, of the form that it returned."""
+    def __init__(self, folder: Path, form: dict[str, Any], part: slice = WHOLE) -> None:
+        """Open what `build` wrote to `folder`, of the form that it returned.
+
+        Of it the capabilities of `part` alone: what is proposed among them has the
+        same scores, and codes, as among all.
+        """
         # One need keeps one core busy; more OpenMP threads would spin on the cores
         # that the encoder needs next: 14 ms for both instead of 4.
         faiss.omp_set_num_threads(1)
         # A plain array over the mapped file: slices of a memmap cost ten times more.
-        self.vectors: Vectors = np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
+        whole = np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
+        self._size = len(whole)
+        self._start, end, _ = part.indices(len(whole))
+        self.vectors: Vectors = whole[self._start : end]
         self._proposed: int = form["proposed"]
         self._codes: Any = None
+        self._first_code = self._start
         if form["kind"] != "flat":
             self._codes = faiss.read_index(str(folder / CODES))
             _probe(self._codes, form)
+            if len(self.vectors) < len(whole):
+                own = faiss.IDSelectorRange(self._start, end)
+                self._codes.remove_ids(faiss.IDSelectorNot(own))
+            if form["kind"] == "ivf":  # which keeps the numbers, the others do not
+                self._first_code = 0
+
+    def depth(self, k: int, allowed: int) -> Depth:
+        """Return how k of `allowed` capabilities are to be proposed.
+
+        Whoever asks parts asks each for the same, by what is allowed in all of them.
+        """
+        k = k if self._codes is None else max(k, self._proposed)
+        return Depth(k, cosines=allowed < self._size and allowed <= k * FEW)
 
     def propose(
         self,
         need: NDArray[np.float32],
         k: int,
         among: NDArray[np.bool_] | None = None,
-    ) -> Rows:
+    ) -> Ranking:
         """Return the k capabilities nearest to `need`, and others where codes propose.
 
         Of the DEEP nearest at least the share is among them that the index was built
         for. Only those which `among` is true for, if it is given.
         """
-        if self._codes is not None:
-            k = max(k, self._proposed)
-        if among is None:
-            return self._nearest(need, k)
-        allowed = int(among.sum())
-        asked = k * SPARE * len(among) / max(allowed, 1)
-        while k < allowed and asked < len(among):
-            found = self._nearest(need, int(asked))
-            found = found[among[found]]
-            if len(found) >= k:
-                return found[:k]
+        allowed = len(self.vectors) if among is None else int(among.sum())
+        depth = self.depth(k, allowed)
+        found = self.near(need, depth, among)
+        if among is not None and len(found.rows) < min(depth.k, allowed):
+            return self.near(need, depth._replace(cosines=True), among)
+        return found
+
+    def near(
+        self,
+        need: NDArray[np.float32],
+        depth: Depth,
+        among: NDArray[np.bool_] | None = None,
+    ) -> Ranking:
+        """Return the first of the order that `depth` says, in any order, ties by row.
+
+        Fewer if fewer are allowed, or in the cells that are looked at.
+        """
+        k, size = depth.k, len(self.vectors)
+        allowed = size if among is None else int(among.sum())
+        if depth.cosines or not allowed:
+            own = np.arange(size) if among is None else np.flatnonzero(among)
+            own += self._start
+            return first(own, self.score(need, own), k)
+        asked = k + TIED if among is None else k * SPARE * size / allowed
+        while True:
+            rows, values = self._search(need, min(int(asked), size))
+            last = values.min(initial=np.inf)
+            all_seen = len(rows) < int(asked) or len(rows) == size
+            if among is not None:
+                kept = among[rows - self._start]
+                rows, values = rows[kept], values[kept]
+            # What ties with the k-th is all there once something worse is.
+            if all_seen or (len(rows) >= k and values[k - 1] > last):
+                return first(rows, values, k)
             asked *= 2
-        return self._best(need, np.flatnonzero(among), k)
 
-    def _best(self, need: NDArray[np.float32], rows: Rows, k: int) -> Rows:
-        return rank(rows, self.score(need, rows), k).rows
+    def _search(
+        self, need: NDArray[np.float32], k: int
+    ) -> tuple[Rows, NDArray[np.float64]]:
+        """Return the rows of the k nearest, the nearest first, and what says so.
 
-    def _nearest(self, need: NDArray[np.float32], k: int) -> Rows:
-        k = min(k, len(self.vectors))
+        That is FAISS's inner product with the vector or with what its code stands for:
+        the same for a row, whichever are beside it. Fewer than k if the cells that are
+        looked at hold fewer.
+        """
         if self._codes is None:
-            found: Rows = nearest(need[None], self.vectors, k).rows[0]
-            return found
-        found = self._codes.search(need[None], k)[1][0]
-        return found[found >= 0]
+            near = nearest(need[None], self.vectors, k)
+            rows, values = near.rows[0], near.cosines[0]
+        else:
+            by_code, found = self._codes.search(need[None], k)
+            there = found[0] >= 0
+            rows, values = found[0][there], by_code[0][there]
+        return rows + self._first_code, values.astype(np.float64)
 
     def score(self, need: NDArray[np.float32], rows: Rows) -> Scores:
         """Return the mean cosine of the views of each of `rows`, in [-1, 1]."""
         # Unlike a matrix product, einsum adds up a row the same way whichever rows are
         # beside it: a score is the same in a ranking and in its explanation.
-        scores: Scores = np.einsum("ij,j", self.vectors[rows], need).astype(np.float64)
+        scores: Scores = np.einsum(
+            "ij,j", self.vectors[rows - self._start], need
+        ).astype(np.float64)
         return scores
 
 

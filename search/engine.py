@@ -23,6 +23,7 @@ from search.memory import Told
 from search.need import Need
 from search.rank import Ranks
 from search.ranking import Ranked, Ranker
+from search.scatter import Shards
 from search.stopwatch import timed
 from search.suggestion import Suggestion, suggest
 
@@ -102,17 +103,18 @@ class Engine:
         encoder: NeedEncoder,
         calibration: Calibration | None = None,
         explore: float = 0.0,
+        shards: Shards | None = None,
     ) -> None:
         """Answer from `generation`; `encoder` is the one its passages are from.
 
         Without `calibration`, the shipped one is used if it is for the same encoder.
         `explore` is the share of needs, by day, whose tenth hit is one from further
-        down.
+        down. With `shards` of the generation, these look for what may be meant.
         """
         self.explore = explore
         self.generation = generation
         self.catalog = generation.catalog
-        self.ranker = Ranker(generation, encoder)
+        self.ranker = Ranker(generation, encoder, shards)
         self._ranks: Ranks | None = None
         self.aligner = Aligner(generation)
         self.facets = Facets(generation.claims)

@@ -23,13 +23,8 @@ from search.memory import Memory, Told
 from search.names import Names
 from search.need import Anchor, Need
 from search.reading import Reader
-from search.retriever import (
-    AnchorRetriever,
-    KeywordRetriever,
-    NameRetriever,
-    Retriever,
-    VectorRetriever,
-)
+from search.retriever import Legs, Retriever
+from search.scatter import Shards, scattered
 from search.stopwatch import timed
 
 DOUBT, WISH = (0.0, 0.4, 1.0), (0.0, 0.02, 0.04)
@@ -87,22 +82,29 @@ class Ranked:
 class Ranker:
     """Ranks the artifacts of one open generation, by all retrievers together."""
 
-    def __init__(self, generation: Generation, encoder: NeedEncoder) -> None:
-        """Rank `generation`; `encoder` is the one its passages are from."""
+    def __init__(
+        self,
+        generation: Generation,
+        encoder: NeedEncoder,
+        shards: Shards | None = None,
+    ) -> None:
+        """Rank `generation`; `encoder` is the one its passages are from.
+
+        With `shards` of it, these look for what may be meant.
+        """
         self._generation = generation
         self._encoder = encoder = TimelyEncoder(encoder)
         self.catalog = catalog = generation.catalog
         claims, has_term = generation.claims, generation.keyword.has_term
         names = Names(catalog, claims, encoder.is_word, has_term)
         self._reader = Reader(catalog, claims, names)
-        self._vectors = VectorRetriever(generation.vector, encoder, generation.adapter)
         self.memory = Memory(catalog, encoder.encode_need)
-        self.retrievers: Sequence[Retriever] = (
-            KeywordRetriever(generation.keyword),
-            self._vectors,
-            NameRetriever(catalog),
-            AnchorRetriever(catalog, generation.vector, generation.claims),
-        )
+        if shards is None:
+            legs = Legs.of(generation, encoder)
+        else:
+            legs = scattered(generation, encoder, shards)
+        self._vectors = legs.vector
+        self.retrievers: Sequence[Retriever] = legs
 
     @property
     def adapter(self) -> Adapter | None:
@@ -191,7 +193,10 @@ class Ranker:
         return (
             floor is None
             or float(self._vectors.closeness(need, rows)[0]) >= floor
-            or bool(self._generation.keyword.score(analyse(need.sought))[row])
+            or any(
+                self._generation.keyword.impact(term, row)
+                for term in analyse(need.sought)
+            )
         )
 
     def candidates(self, need: Need, also: Sequence[int] = ()) -> Candidates:
@@ -258,8 +263,8 @@ class Ranker:
         for each in need.active:
             if each.name == "topic" and each.mode == "must":
                 terms = analyse(each.value)
-                impacts = [self._generation.keyword.score((term,)) for term in terms]
-                for place in np.flatnonzero(np.all([i[rows] > 0 for i in impacts], 0)):
+                said = [self._generation.keyword.has(term, rows) for term in terms]
+                for place in np.flatnonzero(np.all(said, axis=0)):
                     row = int(rows[place])
                     artifact = self.catalog.at(int(self.catalog.owners[row]))
                     denied[place] |= is_kind(

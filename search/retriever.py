@@ -1,9 +1,10 @@
 """First-stage retrieval: each retriever ranks the capabilities that may meet a need."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from index.adapter import Adapter
 from index.catalog import Catalog
 from index.claims import Claims
 from index.encoder import NeedEncoder
+from index.generation import Generation
 from index.hits import Ranking, Rows, Scores, rank
 from index.keyword import KeywordIndex, analyse
 from index.vector import VectorIndex
@@ -90,7 +92,7 @@ class KeywordRetriever:
 
     def propose(self, need: Need, k: int, among: Among = None) -> Rows:
         """Return the k best of the capabilities that share a term with the need."""
-        return self._index.propose(analyse(need.sought), k, among)
+        return self._index.propose(analyse(need.sought), k, among).rows
 
     def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return how much of either text the other says, in [0, COVER].
@@ -113,8 +115,7 @@ class KeywordRetriever:
 
     def score(self, need: Need, rows: Rows) -> Scores:
         """Return the BM25F scores of `rows`."""
-        scores: Scores = self._index.score(analyse(need.sought))[rows]
-        return scores
+        return self._index.score_of(analyse(need.sought), rows)
 
     def explain(self, need: Need, row: int) -> Explanation:
         """Return the score as the sum of the terms' impacts."""
@@ -161,7 +162,7 @@ class VectorRetriever:
         """Return the capabilities that are nearest, at least k; none if degraded."""
         if need.degraded:
             return np.zeros(0, dtype=np.int64)
-        return self._index.propose(self._adapted(need), k, among)
+        return self._index.propose(self._adapted(need), k, among).rows
 
     def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return 1, the measure of the other legs' trust; 0 for an unknown meaning."""
@@ -270,14 +271,20 @@ class AnchorRetriever:
 
     def propose(self, need: Need, k: int, among: Among = None) -> Rows:
         """Return the k best of the capabilities near to one of an anchor's."""
-        found = [np.zeros(0, dtype=np.int64)]
-        for _, vectors in self._anchors(need):
-            for vector in vectors:
-                rows = self._index.propose(vector, ANCHOR_DEPTH, among)
-                scores = self._index.score(vector, rows)
-                found.append(rank(rows, scores, ANCHOR_DEPTH).rows)
-        rows = np.unique(np.concatenate(found))
+        vectors = [each for _, own in self._anchors(need) for each in own]
+        near = [each.rows for each in self._nearest(vectors, among)]
+        rows = np.unique(np.concatenate([*near, np.zeros(0, dtype=np.int64)]))
         return rank(rows, self.score(need, rows), k).rows
+
+    def _nearest(
+        self, vectors: Sequence[NDArray[np.float32]], among: Among
+    ) -> list[Ranking]:
+        """Return the ANCHOR_DEPTH nearest to each of `vectors`."""
+        found = []
+        for vector in vectors:
+            rows = self._index.propose(vector, ANCHOR_DEPTH, among).rows
+            found.append(rank(rows, self._index.score(vector, rows), ANCHOR_DEPTH))
+        return found
 
     def trust(self, need: Need, rows: Rows, scores: Scores) -> float:
         """Return ANCHOR_TRUST, ALONE_TRUST if the need says nothing else; or 0."""
@@ -321,3 +328,23 @@ class AnchorRetriever:
         score = float(self.score(need, np.array([row]))[0])
         names = " or ".join(each.name for each in need.anchors if each.positions)
         return Explanation(score, f"does what {names} does" if names else "no anchor")
+
+
+class Legs(NamedTuple):
+    """The legs of the hybrid, in the order in which they are asked and explained."""
+
+    keyword: KeywordRetriever
+    vector: VectorRetriever
+    name: NameRetriever
+    anchor: AnchorRetriever
+
+    @classmethod
+    def of(cls, generation: Generation, encoder: NeedEncoder) -> "Legs":
+        """Return the legs over the indexes of `generation`."""
+        catalog = generation.catalog
+        return cls(
+            KeywordRetriever(generation.keyword),
+            VectorRetriever(generation.vector, encoder, generation.adapter),
+            NameRetriever(catalog),
+            AnchorRetriever(catalog, generation.vector, generation.claims),
+        )

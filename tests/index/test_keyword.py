@@ -1,4 +1,6 @@
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from whoosh import index as whoosh_index
 
 from index import keyword, postings, shards
 from index.catalog import Catalog
-from index.hits import above, rank
+from index.hits import above, merge, rank
 from index.keyword import ANALYZER, KeywordIndex, analyse, placed
 from tests.conftest import to_catalog
 
@@ -177,3 +179,52 @@ def test_each_field_is_found(tmp_path: Path) -> None:
     for word in ("alpha", "bravo", "charlie", "delta", "echo", "golf"):
         assert index.score(analyse(word)).tolist()[0] > 0
     assert index.score(analyse("foxtrot")).tolist() == [0]
+
+
+def tool(number: int, text: str) -> dict[str, Any]:
+    """A tool that says `text`."""
+    return {
+        "slug": f"tool-{number:02}",
+        "name": "Tool",
+        "type": "app",
+        "capabilities": [{"name": "Work", "description": text}],
+    }
+
+
+def test_parts_have_the_postings_and_the_scores_of_the_whole(tmp_path: Path) -> None:
+    words = ["red", "green", "blue", "round", "sweet"]
+    chance = np.random.default_rng(5)
+    texts = [" ".join(chance.choice(words, 3)) for _ in range(60)]
+    folder = tmp_path / "index"
+    whole = build(to_catalog(list(map(tool, range(60), texts))), folder)
+    terms = ("red", "sweet", "zeppelin")
+    among = chance.random(60) < 0.7
+    for borders in ([0, 60], [0, 7, 60], [0, 1, 20, 41, 60]):
+        cuts = [slice(*each) for each in pairwise(borders)]
+        parts = [(each, KeywordIndex(folder, each)) for each in cuts]
+        for allowed in (None, among):
+            found = merge(
+                [
+                    part.propose(terms, 9, None if allowed is None else allowed[cut])
+                    for cut, part in parts
+                ],
+                9,
+            )
+            best, same = whole.propose(terms, 9, allowed), rank(*found, 9)
+            assert same.rows.tolist() == rank(*best, 9).rows.tolist()
+            assert same.scores.tolist() == rank(*best, 9).scores.tolist()
+        for cut, part in parts:
+            own = np.arange(60)[cut]
+            scores = part.score_of(terms, own)
+            assert scores.tolist() == whole.score_of(terms, own).tolist()
+            assert part.ceiling(terms) == whole.ceiling(terms)
+
+
+@pytest.mark.parametrize("term", ["edge", "database", "zeppelin"])
+def test_which_capabilities_have_a_term(
+    term: str, catalog: Catalog, tmp_path: Path
+) -> None:
+    index = build(catalog, tmp_path / "index")
+    rows = np.array([5, 0, 2, 4, 1, 3])
+    has = [index.impact(term, row) > 0 for row in rows.tolist()]
+    assert index.has(term, rows).tolist() == has

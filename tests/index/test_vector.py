@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from index import vector
 from index.encoder import Vectors
+from index.hits import merge, rank
 from index.vector import HUGE, Neighbours, VectorIndex
 
 
@@ -46,8 +47,8 @@ def test_few_capabilities_are_searched_exactly(tmp_path: Path) -> None:
     assert not (tmp_path / vector.CODES).exists()
     need = unit(1, 32)[0]
     nearest = np.argsort(-(index.vectors @ need))[:20]
-    assert index.propose(need, 20).tolist() == nearest.tolist()
-    assert len(index.propose(need, 2 * MANY)) == MANY - 1
+    assert index.propose(need, 20).rows.tolist() == nearest.tolist()
+    assert len(index.propose(need, 2 * MANY).rows) == MANY - 1
 
 
 def test_scores_are_inner_products_whichever_rows_are_beside(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_of_many_capabilities_nearly_all_nearest_are_proposed(
     needs = clustered(3 * MANY, width)[5::300]
     near = vector.nearest(needs, index.vectors).rows
     hits = [
-        len(np.intersect1d(index.propose(need, 100), rows))
+        len(np.intersect1d(index.propose(need, 100).rows, rows))
         for need, rows in zip(needs, near, strict=True)
     ]
     assert form["recall"] >= vector.RECALL
@@ -88,12 +89,73 @@ def test_only_what_is_wanted_is_proposed(
     index, _ = built(clustered(count), tmp_path)
     among = np.random.default_rng(3).random(count) < share
     need = unit(1, 32)[0]
-    found = index.propose(need, 50, among)
+    found = index.propose(need, 50, among).rows
     assert among[found].all()
     assert len(set(found.tolist())) == len(found) >= min(50, among.sum())
     wanted = np.flatnonzero(among)
     best = wanted[np.argsort(-(index.vectors[wanted] @ need))][:20]
     assert len(np.intersect1d(found, best)) >= 0.95 * len(best)
+
+
+@pytest.mark.usefixtures("_few_are_many")
+@pytest.mark.parametrize(
+    ("count", "huge", "kind"),
+    [(MANY // 2, HUGE, "flat"), (3 * MANY, HUGE, "pq"), (3 * MANY, 0, "ivf")],
+)
+@pytest.mark.parametrize("share", [None, 0.5, 0.1])
+def test_parts_together_propose_what_the_whole_does(
+    count: int,
+    huge: int,
+    kind: str,
+    share: float | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vector, "HUGE", huge)
+    vectors = clustered(count)
+    vectors[100:160] = vectors[100]  # capabilities that say the same tie, whatever k
+    whole, form = built(vectors, tmp_path)
+    assert form["kind"] == kind
+    form |= {"proposed": 50}
+    whole = VectorIndex(tmp_path, form)
+    cuts = [slice(0, 130), slice(130, 131), slice(131, 700), slice(700, count)]
+    parts = [(each, VectorIndex(tmp_path, form, each)) for each in cuts]
+    among = None if share is None else np.random.default_rng(3).random(count) < share
+    for need in [vectors[100], *unit(20, 32)]:
+        allowed = count if among is None else int(among.sum())
+        for depth in (
+            whole.depth(40, allowed),
+            whole.depth(40, allowed)._replace(cosines=True),
+        ):
+            found = [
+                part.near(need, depth, None if among is None else among[cut])
+                for cut, part in parts
+            ]
+            merged = rank(*merge(found, depth.k), depth.k)
+            best = rank(*whole.near(need, depth, among), depth.k)
+            assert merged.rows.tolist() == best.rows.tolist()
+            assert merged.scores.tolist() == best.scores.tolist()
+    scores = [part.score(need, np.arange(count)[cut]) for cut, part in parts]
+    assert (
+        np.concatenate(scores).tolist() == whole.score(need, np.arange(count)).tolist()
+    )
+
+
+@pytest.mark.usefixtures("_few_are_many")
+def test_what_no_cell_that_is_looked_at_holds_is_proposed_by_its_cosine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector, "HUGE", 0)
+    vectors = clustered(3 * MANY)
+    _, form = built(vectors, tmp_path)
+    index = VectorIndex(tmp_path, form | {"probes": 1, "proposed": 50})
+    need = vectors[0]
+    among = np.ones(len(vectors), dtype=np.bool_)
+    among[np.argsort(-(vectors @ need))[:1000]] = False
+    found = index.propose(need, 50, among)
+    wanted = np.flatnonzero(among)
+    best = wanted[np.argsort(-(vectors[wanted] @ need))][:50]
+    assert sorted(found.rows.tolist()) == sorted(best.tolist())
 
 
 def test_more_is_proposed_until_enough_of_the_nearest_are_among_it(
