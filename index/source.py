@@ -1,6 +1,7 @@
 """Catalogue files as people write them: lines to artifacts, and all that is wrong."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,7 +115,18 @@ def examine(line: bytes) -> Examined:
     if repeated:
         faults = [f"capabilities: the id {each!r} is given twice" for each in repeated]
         return Examined(None, (), faults)
-    return Examined(artifact, _unread(json.loads(line)), [])
+    try:
+        record = json.loads(line, parse_float=_finite, parse_constant=_finite)
+    except ValueError as error:
+        return Examined(None, (), [f"line: {error}"])
+    return Examined(artifact, _unread(record), [])
+
+
+def _finite(text: str) -> float:
+    """Return a number; ValueError if it has no end, which no JSON could say again."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"holds the number {text}, which has no end")
+    return number
 
 
 _PROBLEMS = {

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import uuid
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,19 +18,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from search.graph import Asked, Edges, Hit, MatchGraph, NeedNode, Outcomes, ShownEdges
+from search.graph import Asked, Hit, MatchGraph, NeedNode, Outcomes
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Of the file, and of what folding means: to be raised when either changes."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 NEVER = np.iinfo(np.int64).min
 NONE = -1
+LOW = 0xFFFFFFFF
+SHOWN = ("shown", "shown-times", "shown-exposure")
 
-Columns = dict[str, NDArray[Any]]
+Tables = dict[str, NDArray[Any]]
 
 
 class Mark(NamedTuple):
@@ -148,16 +150,20 @@ def _times(ticks: Iterable[int]) -> Iterator[datetime]:
     return (EPOCH + timedelta(microseconds=each) for each in ticks)
 
 
-def _columns(graph: MatchGraph, strings: _Strings) -> Columns:
+def _columns(graph: MatchGraph, strings: _Strings) -> Tables:
     """Return all of a graph but its two counts, as numbers."""
+    groups = graph.unmet_needs.groups
     needs = [
-        (strings(key), strings(each.text), each.matches, each.unmet, _ticks(each.last))
+        (
+            *map(strings, (key, each.text)),
+            *(each.matches, each.unmet, groups.get(key, NONE), _ticks(each.last)),
+        )
         for key, each in graph.needs.items()
     ]
     came = [(key, slug) for key, slugs in graph.answers.items() for slug in slugs]
     texts = [(key, graph.texts[key]) for key in graph.answers]
     return {
-        "needs": _table(needs, 5),
+        "needs": _table(needs, 6),
         "texts": strings.table(texts, 2),
         "artifacts": strings.table(zip(graph.artifacts, strict=True), 1),
         "capabilities": strings.table(graph.capabilities, 2),
@@ -165,14 +171,12 @@ def _columns(graph: MatchGraph, strings: _Strings) -> Columns:
         **_outcome_columns("artifact", graph.artifacts.values(), strings),
         **_outcome_columns("capability", graph.capabilities.values(), strings),
         **_outcome_columns("edge", [graph.edges[each] for each in came], strings),
-        **_shown_columns(graph.edges, set(came), strings),
+        **_shown_columns(graph, strings),
         **_ledger_columns(graph, strings),
     }
 
 
-def _outcome_columns(
-    name: str, given: Iterable[Outcomes], strings: _Strings
-) -> Columns:
+def _outcome_columns(name: str, given: Iterable[Outcomes], strings: _Strings) -> Tables:
     outcomes = [*given]
     counts = [
         (row, strings(outcome), times)
@@ -187,25 +191,21 @@ def _outcome_columns(
     }
 
 
-def _shown_columns(
-    edges: Edges, came: set[tuple[str, str]], strings: _Strings
-) -> Columns:
-    old, left = edges.columns, edges.left()
-    kept = old.edges[left]
-    used = np.unique(kept[:, :2])
-    numbers = np.zeros(len(old.strings), dtype=np.int32)
-    numbers[used] = [strings(old.strings[each]) for each in used.tolist()]
-    kept[:, :2] = numbers[kept[:, :2]]
-    made = [(pair, each) for pair, each in edges.made.items() if pair not in came]
-    new = [(strings(n), strings(a), e.counts["shown"]) for (n, a), e in made]
-    shown = np.concatenate([kept, _table(new, 3).astype(np.int32)])
-    seen = np.array([each.exposure for _, each in made], dtype=np.float64)
-    order = np.lexsort((shown[:, 1], shown[:, 0]))
-    exposure = np.concatenate([old.exposure[left], seen])
-    return {"shown": shown[order], "exposure": exposure[order]}
+def _shown_columns(graph: MatchGraph, strings: _Strings) -> Tables:
+    """Return the edges that were shown and no more, and only the names they have."""
+    pairs, (times, exposure) = graph.edges.shown.whole()
+    used, ends = np.unique([pairs >> 32, pairs & LOW], return_inverse=True)
+    needs, artifacts = ends.reshape(2, -1).astype(np.int64)
+    names = [[graph.edges.names[each]] for each in used.tolist()]
+    return {
+        "names": strings.table(names, 1),
+        "shown": needs << 32 | artifacts,  # as many of each are below: still in order
+        "shown-times": times,
+        "shown-exposure": exposure,
+    }
 
 
-def _ledger_columns(graph: MatchGraph, strings: _Strings) -> Columns:
+def _ledger_columns(graph: MatchGraph, strings: _Strings) -> Tables:
     ledger = graph.ledger
     asked = [
         (strings(source), strings(each.match), strings(each.key), _ticks(each.at))
@@ -217,16 +217,16 @@ def _ledger_columns(graph: MatchGraph, strings: _Strings) -> Columns:
         for each in match
     ]
     said = [_ticks(at) for times in ledger.said.values() for at in times]
+    seen, (flags,) = ledger.matches.whole()
     return {
         "asked": _table(asked, 4),
-        "matches": strings.table(zip(ledger.hits, strict=True), 1),
+        "hit-matches": strings.table(zip(ledger.hits, strict=True), 1),
         "match-ends": _ends(ledger.hits.values()),
         "hits": _table(hits, 4),
-        "seen": strings.table(zip(ledger.seen, strict=True), 1),
-        "settled": strings.table(zip(ledger.settled, strict=True), 1),
-        "ignored": strings.table(zip(ledger.ignored, strict=True), 1),
-        "told": strings.table(ledger.told, 3),
-        "said": strings.table(ledger.said, 4),
+        "matches": seen,
+        "flags": flags,
+        "told": ledger.told.whole().keys,
+        "said": np.array([*ledger.said], dtype=np.int64),
         "said-ends": _ends(ledger.said.values()),
         "said-times": np.array(said, dtype=np.int64),
     }
@@ -237,13 +237,15 @@ def _ends(parts: Iterable[Sequence[Any]]) -> NDArray[np.int64]:
     return np.cumsum([0, *map(len, parts)], dtype=np.int64)
 
 
-def _graph(columns: Columns, strings: list[str]) -> MatchGraph:
+def _graph(columns: Tables, strings: list[str]) -> MatchGraph:
     """Return the graph that `_columns` took apart."""
     graph = MatchGraph()
     read = _Reader(columns, [*strings, None])
-    for number, text, matches, unmet, last in columns["needs"].tolist():
+    for number, text, matches, unmet, group, last in columns["needs"].tolist():
         node = NeedNode(strings[text], matches, unmet, _time(last))
         graph.needs[strings[number]] = node
+        if group != NONE:
+            graph.unmet_needs.count(strings[number], unmet, group)
     graph.texts.update(read.rows("texts"))
     came = [*read.rows("came")]
     for need, slug in came:
@@ -253,7 +255,11 @@ def _graph(columns: Columns, strings: list[str]) -> MatchGraph:
     graph.artifacts.update(zip(artifacts, read.outcomes("artifact"), strict=True))
     became = read.outcomes("capability")
     graph.capabilities.update(zip(capabilities, became, strict=True))
-    graph.edges = Edges(ShownEdges(strings, columns["shown"], columns["exposure"]))
+    for each in graph.artifacts.values():
+        graph.outcomes.update(each.counts)
+    for name in read.one("names"):
+        graph.edges.number(name)
+    graph.edges.shown.fill(*(columns[each] for each in SHOWN))
     for pair, outcomes in zip(came, read.outcomes("edge"), strict=True):
         graph.edges.make(pair, outcomes)
     _fill_ledger(graph, read)
@@ -263,7 +269,7 @@ def _graph(columns: Columns, strings: list[str]) -> MatchGraph:
 class _Reader:
     """Columns, their numbers as the strings they stand for."""
 
-    def __init__(self, columns: Columns, strings: Sequence[Any]) -> None:
+    def __init__(self, columns: Tables, strings: Sequence[Any]) -> None:
         self.columns = columns
         self.string = strings.__getitem__  # the last stands for NONE
 
@@ -302,11 +308,10 @@ def _fill_ledger(graph: MatchGraph, read: _Reader) -> None:
     rows = zip(read.rows("hits", 3), places, strict=True)
     hits = [Hit(slug, part, outcome, at) for (slug, part, outcome), at in rows]
     of_matches = map(list, read.parts("match-ends", hits))
-    ledger.hits.update(zip(read.one("matches"), of_matches, strict=True))
-    ledger.seen.update(read.one("seen"))
-    ledger.settled.update(read.one("settled"))
-    ledger.ignored.update(read.one("ignored"))
-    ledger.told.update(read.rows("told"))
+    ledger.hits.update(zip(read.one("hit-matches"), of_matches, strict=True))
+    ledger.matches.fill(columns["matches"], columns["flags"])
+    told = columns["told"]
+    ledger.told.fill(told, np.ones(len(told), dtype=np.uint8))
     times = [*_times(columns["said-times"].tolist())]
-    said = map(deque[datetime], read.parts("said-ends", times))
-    ledger.said.update(zip(read.rows("said"), said, strict=True))
+    said = map(list, read.parts("said-ends", times))
+    ledger.said.update(zip(columns["said"].tolist(), said, strict=True))

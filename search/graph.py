@@ -1,19 +1,21 @@
 """The match graph: needs, capabilities and artifacts, folded from the event log."""
 
+import heapq
 import math
 import re
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import IntFlag
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.events import MatchEvent
 from index.keyword import analyse
+from search.columns import FRESH, Columns, Row, key_of
 
 BURST = timedelta(seconds=10)
 """Needs of one source, each the beginning of the next, are one need being typed."""
@@ -26,6 +28,9 @@ CAP = 3
 it can move is bounded however often it repeats itself."""
 
 DAY = timedelta(days=1)
+
+SOURCES = 10_000
+"""Sources whose last need is remembered: as many may be typing at once."""
 
 HALF_LIFE = timedelta(days=180)
 """After it an outcome counts for half: artifacts change."""
@@ -145,153 +150,201 @@ class Hit(NamedTuple):
     position: int | None
 
 
-@dataclass(slots=True)
+class Flag(IntFlag):
+    """What a match is: counted, part of another, or one that something came of."""
+
+    SEEN = 1
+    IGNORED = 2
+    SETTLED = 4
+
+
 class Ledger:
     """What further events are judged by: whether they are new, and too many."""
 
-    asked: dict[str, Asked] = field(default_factory=dict)
-    """By source."""
-    hits: dict[str, list[Hit]] = field(default_factory=dict)
-    """By match, of those that may yet turn out to be the beginning of another."""
-    seen: set[str] = field(default_factory=set)
-    """Matches, as in the next two."""
-    settled: set[str] = field(default_factory=set)
-    ignored: set[str] = field(default_factory=set)
-    told: set[tuple[str, str, str]] = field(default_factory=set)
-    """Match, artifact, outcome."""
-    said: defaultdict[tuple[str, str, str, str], deque[datetime]] = field(
-        default_factory=lambda: defaultdict(deque)
-    )
-    """When, by source, need, artifact, outcome."""
+    def __init__(self, fresh: int = FRESH) -> None:
+        """Know of nothing; see `Columns` for `fresh`."""
+        self.asked: dict[str, Asked] = {}
+        """By source, those that asked last at the end."""
+        self.hits: dict[str, list[Hit]] = {}
+        """By match, of those that may yet turn out to be the beginning of another."""
+        self.matches = Columns(np.uint8, fresh=fresh)
+        """The flags of each match, by its key."""
+        self.told = Columns(np.uint8, fresh=fresh)
+        """1 for each match, artifact and outcome, by their key."""
+        self.said: dict[int, list[datetime]] = {}
+        """When, by the key of source, need, artifact and outcome."""
 
+    def is_(self, match: str, flag: Flag) -> bool:
+        """Return whether a match has a flag."""
+        found = self.matches.get(key_of(match))
+        return found is not None and bool(found[0] & flag)
 
-class ShownEdges:
-    """Edges that were shown and no more, as columns."""
+    def mark(self, match: str, flag: Flag) -> bool:
+        """Give a match a flag; return whether it did not have it."""
+        new = not self.is_(match, flag)
+        if new:
+            self.matches.add(key_of(match), flag)
+        return new
 
-    def __init__(
-        self,
-        strings: list[str],
-        edges: NDArray[np.int32],
-        exposure: NDArray[np.float64],
-    ) -> None:
-        """Take the numbers of need and artifact among `strings`, and the times shown.
-
-        `edges` has the shape (edges, 3), sorted.
-        """
-        self.strings, self.edges, self.exposure = strings, edges, exposure
-        self._numbers = {each: number for number, each in enumerate(strings)}
-        self._pairs = edges[:, 0].astype(np.int64) << 32 | edges[:, 1]
-
-    @classmethod
-    def none(cls) -> "ShownEdges":
-        """Return the columns of no edge."""
-        return cls([], np.empty((0, 3), dtype=np.int32), np.empty(0))
-
-    def __len__(self) -> int:
-        return len(self.edges)
-
-    def row(self, pair: tuple[str, str]) -> int | None:
-        """Return the row of an edge; None if it is none of these."""
-        need, artifact = (self._numbers.get(each) for each in pair)
-        if need is None or artifact is None:
-            return None
-        wanted = need << 32 | artifact
-        row = int(self._pairs.searchsorted(wanted))
-        return row if row < len(self) and self._pairs[row] == wanted else None
-
-    def of(self, needs: Collection[str]) -> NDArray[np.int64]:
-        """Return the rows of the edges of some needs."""
-        numbers = [self._numbers[each] for each in needs if each in self._numbers]
-        return np.flatnonzero(np.isin(self.edges[:, 0], numbers))
-
-    def pair(self, row: int) -> tuple[str, str]:
-        """Return the need and the artifact of an edge."""
-        need, artifact, _ = self.edges[row].tolist()
-        return self.strings[need], self.strings[artifact]
-
-    def outcomes(self, row: int) -> Outcomes:
-        """Return what became of an edge."""
-        counts = Counter({"shown": int(self.edges[row, 2])})
-        return Outcomes(counts, exposure=float(self.exposure[row]))
+    def ask(self, source: str, asked: Asked) -> None:
+        """Take down what a source asks, and forget who asked longest ago."""
+        if before := self.asked.pop(source, None):
+            self.hits.pop(before.match, None)
+        self.asked[source] = asked
+        self.hits[asked.match] = []
+        if len(self.asked) > SOURCES:
+            oldest = self.asked.pop(next(iter(self.asked)))
+            self.hits.pop(oldest.match, None)
 
 
 class Edges(Mapping[tuple[str, str], Outcomes]):
     """What came of each artifact for each need.
 
-    Most edges were only ever shown. Those of a checkpoint stay columns until an event
-    touches them: a million of them are there at once, and looking changes nothing.
+    Most edges were only ever shown. They are columns: a million of them are there at
+    once, take some tens of bytes each, and looking changes nothing.
     """
 
-    def __init__(self, columns: ShownEdges | None = None) -> None:
-        """Begin with the edges in `columns`."""
-        self.columns = columns or ShownEdges.none()
-        self.made: dict[tuple[str, str], Outcomes] = {}
-        """The edges that are no columns, or no more; `make` adds to them."""
-        self._artifacts: defaultdict[str, list[str]] = defaultdict(list)
-        self._left = np.ones(len(self.columns), dtype=bool)
+    def __init__(self, fresh: int = FRESH) -> None:
+        """Have no edge; see `Columns` for `fresh`."""
+        self.told: dict[str, dict[str, Outcomes]] = {}
+        """By need and artifact, those of which more came than that they were shown."""
+        self.names: list[str] = []
+        """The needs and artifacts of the others, by number."""
+        self.shown = Columns(np.int32, np.float64, fresh=fresh)
+        """How often and how visibly the others were shown, by need << 32 | artifact."""
+        self._numbers: dict[str, int] = {}
+
+    def show(self, pair: tuple[str, str], times: int, exposure: float) -> None:
+        """Count how often an edge is shown; one that never was any more is none."""
+        if (told := self._told(pair)) is not None:
+            told.counts["shown"] += times
+            told.exposure += exposure
+        else:
+            need, artifact = map(self.number, pair)
+            self.shown.add(need << 32 | artifact, times, exposure)
 
     def touched(self, pair: tuple[str, str]) -> Outcomes:
         """Return the outcomes of an edge to be added to, made if there is none."""
-        if (found := self.made.get(pair)) is None:
-            row = self.columns.row(pair)
-            found = Outcomes() if row is None else self.columns.outcomes(row)
+        if (found := self._told(pair)) is None:
+            found = self.get(pair) or Outcomes()
             self.make(pair, found)
-            if row is not None:
-                self._left[row] = False
+            if (key := self._key(pair)) is not None:
+                self.shown.pop(key)
         return found
 
     def make(self, pair: tuple[str, str], came: Outcomes) -> None:
-        """Add an edge that is no column."""
-        self.made[pair] = came
-        self._artifacts[pair[0]].append(pair[1])
+        """Take an edge of which more is known than how it was shown."""
+        need, artifact = pair
+        self.told.setdefault(need, {})[artifact] = came
 
-    def of(self, needs: Collection[str]) -> Iterator[tuple[tuple[str, str], Outcomes]]:
-        """Yield the edges of some needs, and what became of each."""
+    def number(self, name: str) -> int:
+        """Return the number of a need or an artifact, a new one where it has none."""
+        if (number := self._numbers.get(name)) is None:
+            number = self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return number
+
+    def pair(self, key: int) -> tuple[str, str]:
+        """Return the need and the artifact of an edge that is a column."""
+        return self.names[key >> 32], self.names[key & 0xFFFFFFFF]
+
+    def of(self, needs: Collection[str]) -> dict[tuple[str, str], Outcomes]:
+        """Return the edges of some needs, and what became of each."""
+        # What moves meanwhile moves to what is read next.
+        found = {}
         for need in needs:
-            for artifact in tuple(self._artifacts.get(need, ())):
-                yield (need, artifact), self.made[need, artifact]
-        for row in self.columns.of(needs).tolist():
-            if self._left[row]:
-                yield self.columns.pair(row), self.columns.outcomes(row)
-
-    def left(self) -> NDArray[np.int64]:
-        """Return the rows of the columns that no event touched."""
-        return np.flatnonzero(self._left)
+            if (number := self._numbers.get(need)) is not None:
+                for key, row in self.shown.between(number << 32, (number + 1) << 32):
+                    found[self.pair(key)] = _only_shown(row)
+            for artifact, came in list(self.told.get(need, {}).items()):
+                found[need, artifact] = came
+        return found
 
     def __getitem__(self, pair: tuple[str, str]) -> Outcomes:
-        if (found := self.made.get(pair)) is not None:
+        if (found := self._told(pair)) is not None:
             return found
-        if (row := self.columns.row(pair)) is None:
+        key = self._key(pair)
+        if key is None or (row := self.shown.get(key)) is None:
             raise KeyError(pair)
-        return self.columns.outcomes(row)
+        return _only_shown(row)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        yield from self.made
-        yield from map(self.columns.pair, self.left().tolist())
+        for need, artifacts in self.told.items():
+            for artifact in artifacts:
+                yield need, artifact
+        yield from map(self.pair, self.shown.whole().keys.tolist())
 
     def __len__(self) -> int:
-        return len(self.made) + int(self._left.sum())
+        return sum(map(len, self.told.values())) + len(self.shown)
+
+    def _told(self, pair: tuple[str, str]) -> Outcomes | None:
+        artifacts = self.told.get(pair[0])
+        return artifacts.get(pair[1]) if artifacts else None
+
+    def _key(self, pair: tuple[str, str]) -> int | None:
+        need, artifact = (self._numbers.get(each) for each in pair)
+        return None if need is None or artifact is None else need << 32 | artifact
+
+
+def _only_shown(row: Row) -> Outcomes:
+    return Outcomes(Counter({"shown": row[0]}), exposure=row[1])
+
+
+class Unmet:
+    """Needs that nothing answered; those with the same terms, in any form, are one."""
+
+    def __init__(self) -> None:
+        """Know of none."""
+        self.groups: dict[str, int] = {}
+        """By need, the key of its terms."""
+        self._needs: dict[int, dict[str, int]] = {}
+        self._shared: set[int] = set()
+
+    def count(self, need: str, unmet: int, group: int | None = None) -> None:
+        """Take down how often a need is unmet by now, 0 for no more."""
+        if (known := self.groups.get(need, group)) is None:
+            known = key_of(*_terms(need))
+        needs = self._needs.setdefault(known, {})
+        if unmet > 0:
+            self.groups[need], needs[need] = known, unmet
+        elif needs.pop(need, None):
+            del self.groups[need]
+        if sum(needs.values()) >= SHARED:
+            self._shared.add(known)
+        else:
+            self._shared.discard(known)
+        if not needs:
+            del self._needs[known]
+
+    def shared(self) -> list[list[str]]:
+        """Return the needs of each group that is unmet often enough to be told of."""
+        return [list(self._needs[each]) for each in list(self._shared)]
 
 
 class MatchGraph:
     """Counts by need, by capability, by artifact, and by the edges between them."""
 
-    def __init__(self, events: Iterable[MatchEvent] = ()) -> None:
-        """Fold `events`, in the order of the log."""
+    def __init__(
+        self, events: Iterable[MatchEvent] = (), *, fresh: int = FRESH
+    ) -> None:
+        """Fold `events`, in the order of the log; see `Columns` for `fresh`."""
         self.needs: dict[str, NeedNode] = {}
         self.artifacts: defaultdict[str, Outcomes] = defaultdict(Outcomes)
         self.capabilities: defaultdict[tuple[str, str], Outcomes]
         self.capabilities = defaultdict(Outcomes)
-        self.edges = Edges()
+        self.edges = Edges(fresh)
         self.tried: defaultdict[str, set[str]] = defaultdict(set)
         """The needs of which something came, by slug."""
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         """The artifacts of which something came, by need."""
         self.matches = 0
+        self.outcomes: Counter[str] = Counter()
+        """How often each came about, over all artifacts."""
         self.told = 0
         """Outcomes counted so far: what was learned is as old as this."""
         self.texts: dict[str, str] = {}
-        self.ledger = Ledger()
+        self.unmet_needs = Unmet()
+        self.ledger = Ledger(fresh)
         for each in events:
             self.fold(each)
 
@@ -302,70 +355,75 @@ class MatchGraph:
             self._show(event, key)
         elif event.artifact and self._counts(event, key):
             if event.match:
-                self.ledger.settled.add(event.match)
+                self.ledger.mark(event.match, Flag.SETTLED)
             self._add(event, key)
 
     def _show(self, event: MatchEvent, key: str) -> None:
-        match = event.match or event.id
-        if match in self.ledger.ignored:
+        match, ledger = event.match or event.id, self.ledger
+        if ledger.is_(match, Flag.IGNORED):
             return
-        if match not in self.ledger.seen:
-            self.ledger.seen.add(match)
+        if ledger.mark(match, Flag.SEEN):
             source = event.source or ""
-            before = self.ledger.asked.get(source)
+            before = ledger.asked.get(source)
             if before and before.key == key and event.at - before.at < RELOAD:
-                self.ledger.ignored.add(match)
+                ledger.mark(match, Flag.IGNORED)
                 return
             if before and self._typing(before, key, event.at):
                 self._take_back(before)
-            elif before:
-                self.ledger.hits.pop(
-                    before.match, None
-                )  # nothing takes it back any more
-            self.ledger.asked[source] = Asked(match, key, event.at)
-            self.ledger.hits[match] = []
-            node = self.needs.setdefault(key, NeedNode(event.need))
-            node.text, node.last = event.need, event.at
-            node.matches += 1
-            node.unmet += event.outcome == "unmet"
-            self.matches += 1
-        hit = Hit(event.artifact, event.capability, event.outcome, event.position)
-        self.ledger.hits.setdefault(match, []).append(hit)
+            ledger.ask(source, Asked(match, key, event.at))
+            self._ask(event, key)
+        if match in ledger.hits:  # else nothing takes it back any more
+            hit = Hit(event.artifact, event.capability, event.outcome, event.position)
+            ledger.hits[match].append(hit)
         if event.artifact:
             self._add(event, key)
+
+    def _ask(self, event: MatchEvent, key: str) -> None:
+        """Count another match of a need."""
+        node = self.needs.setdefault(key, NeedNode(event.need))
+        node.text = key if event.need == key else event.need  # one text, not two
+        node.last = event.at
+        node.matches += 1
+        self.matches += 1
+        if event.outcome == "unmet":
+            node.unmet += 1
+            self.unmet_needs.count(key, node.unmet)
 
     def _typing(self, before: Asked, key: str, at: datetime) -> bool:
         """Return whether the need before was this one, not yet typed to its end."""
         grown = key.startswith(before.key) or before.key.startswith(key)
         return (
-            grown and at - before.at < BURST and before.match not in self.ledger.settled
+            grown
+            and at - before.at < BURST
+            and not self.ledger.is_(before.match, Flag.SETTLED)
         )
 
     def _take_back(self, before: Asked) -> None:
+        node = self.needs[before.key]
         for each in self.ledger.hits.pop(before.match, ()):
             if each.artifact:
                 self._count(each, before.key, before.at, times=-1)
             if each.outcome == "unmet":
-                self.needs[before.key].unmet -= 1
-        node = self.needs[before.key]
+                node.unmet -= 1
+                self.unmet_needs.count(before.key, node.unmet)
         node.matches -= 1
         self.matches -= 1
-        self.ledger.ignored.add(before.match)
+        self.ledger.mark(before.match, Flag.IGNORED)
         if node.matches <= 0:
             del self.needs[before.key]
 
     def _counts(self, event: MatchEvent, key: str) -> bool:
         """Return whether an outcome is another one, and not one too many."""
+        artifact = event.artifact or ""
         if event.match:
-            told = (event.match, event.artifact or "", event.outcome)
+            told = key_of(event.match, artifact, event.outcome)
             if told in self.ledger.told:
                 return False
-            self.ledger.told.add(told)
-        said = self.ledger.said[
-            event.source or "", key, event.artifact or "", event.outcome
-        ]
+            self.ledger.told.add(told, 1)
+        told = key_of(event.source or "", key, artifact, event.outcome)
+        said = self.ledger.said.setdefault(told, [])
         while said and event.at - said[0] >= DAY:
-            said.popleft()
+            said.pop(0)
         if len(said) >= CAP and event.match:
             return False
         said.append(event.at)
@@ -384,13 +442,20 @@ class MatchGraph:
         self, hit: Hit | MatchEvent, key: str, at: datetime, times: int = 1
     ) -> None:
         assert hit.artifact
-        nodes = [self.artifacts[hit.artifact], self.edges.touched((key, hit.artifact))]
+        pair = key, hit.artifact
+        nodes = [self.artifacts[hit.artifact]]
         if hit.capability:
             nodes.append(self.capabilities[hit.artifact, hit.capability])
+        exposure = 0.0
+        if hit.outcome == "shown":
+            exposure = times / (hit.position or 1)
+            self.edges.show(pair, times, exposure)
+        else:
+            nodes.append(self.edges.touched(pair))
         for node in nodes:
             node.add(hit.outcome, at, times)
-            if hit.outcome == "shown":
-                node.exposure += times / (hit.position or 1)
+            node.exposure += exposure
+        self.outcomes[hit.outcome] += times
 
     def came(self) -> Iterator[tuple[str, str, Outcomes]]:
         """Yield each need and artifact of which something came, in the order of needs.
@@ -403,10 +468,7 @@ class MatchGraph:
 
     def totals(self) -> dict[str, int]:
         """Return how often each outcome came about, over all artifacts."""
-        total: Counter[str] = Counter()
-        for each in self.artifacts.values():
-            total += each.counts
-        return dict(sorted(total.items()))
+        return dict(sorted((+self.outcomes).items()))
 
     def head_to_head(self, a: str, b: str) -> "HeadToHead":
         """Return how two artifacts did for the needs that both were tried for."""
@@ -439,19 +501,15 @@ class MatchGraph:
         enough distinct matches share is told, for what one person typed is nobody
         else's business: where no wording is shared enough, the terms stand for it.
         """
-        alike: defaultdict[tuple[str, ...], list[NeedNode]] = defaultdict(list)
-        for key, node in self.needs.items():
-            if node.unmet > 0:
-                alike[_terms(key)].append(node)
         found = []
-        for terms, nodes in alike.items():
-            most = max(nodes, key=lambda each: (each.unmet, each.text))
-            unmet = sum(each.unmet for each in nodes)
-            if unmet >= SHARED:
-                text = most.text if most.unmet >= SHARED else " ".join(terms)
+        for keys in self.unmet_needs.shared():
+            nodes = [node for key in keys if (node := self.needs.get(key))]
+            if (unmet := sum(each.unmet for each in nodes)) >= SHARED:
+                most = max(nodes, key=lambda each: (each.unmet, each.text))
+                text = most.text if most.unmet >= SHARED else " ".join(_terms(keys[0]))
                 matches = sum(each.matches for each in nodes)
                 found.append(NeedNode(text, matches, unmet, most.last))
-        return sorted(found, key=lambda each: (-each.unmet, each.text))[:limit]
+        return heapq.nsmallest(limit, found, key=lambda each: (-each.unmet, each.text))
 
 
 @lru_cache(maxsize=10_000)

@@ -68,7 +68,7 @@ def drawn(
     shared = _shared(graph, need_key(need), artifact)
     edges = [
         (key, slug, came)
-        for (key, slug), came in graph.edges.of(shared)
+        for (key, slug), came in graph.edges.of(shared).items()
         if slug in catalog and (not artifact or slug == artifact)
     ]
     left, right = defaultdict[str, float](float), defaultdict[str, float](float)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from index.artifact import TYPES
 from index.errors import CatalogError
-from index.source import MAX_LINE_BYTES, parse, read
+from index.source import MAX_LINE_BYTES, examine, parse, read
 
 GOOD: dict[str, Any] = {
     "slug": "a",
@@ -94,6 +94,23 @@ def test_a_line_that_is_no_artifact_is_named(
     assert len(found) == 1
     assert found[0].startswith(fault)
     assert MAX_LINE_BYTES == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [
+        ("1e999", "line: holds the number 1e999, which has no end"),
+        ("-Infinity", "line: holds the number -Infinity, which has no end"),
+        ("NaN", "line: holds the number NaN, which has no end"),
+        ("9" * 5000, "line: is not JSON: number out of range"),
+    ],
+)
+def test_a_number_that_no_json_can_say_again_is_refused(
+    number: str, fault: str
+) -> None:
+    line = json.dumps({**GOOD, "meta": {"any": ["N"]}}).replace('"N"', number)
+    (found,) = examine(line.encode()).faults
+    assert found.startswith(fault)
 
 
 def test_all_faults_of_all_lines_are_listed(tmp_path: Path) -> None:

@@ -213,3 +213,36 @@ def test_unmet_needs_of_the_same_terms_are_one() -> None:
     graph.fold(asked(11, wordings[0]))
     (node,) = graph.unmet()
     assert (node.text, node.unmet) == (wordings[0], SHARED + 1)
+
+
+def test_of_the_sources_those_that_asked_last_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("search.graph.SOURCES", 2)
+    graph = MatchGraph(shown(each, source=each) for each in "abc")
+    assert [*graph.ledger.asked] == [*graph.ledger.hits] == ["b", "c"]
+    graph.fold(shown("b again", 60, source="b"))
+    assert graph.matches == 3  # a reload
+    graph.fold(shown("a again", 60, source="a"))
+    assert graph.matches == 4  # nobody remembers
+
+
+def test_hits_that_come_late_are_counted_and_not_remembered() -> None:
+    graph = MatchGraph([shown("1"), shown("2", 3600, need="x"), shown("1", 3601)])
+    assert graph.edges["captions", "a"].counts == {"shown": 2}
+    assert [*graph.ledger.hits] == ["2"]
+
+
+def test_an_unmet_need_that_was_not_yet_typed_to_its_end_is_none() -> None:
+    unmet = [
+        event("unmet", number * 3600, need="fly to", match=f"m{number}")
+        for number in range(SHARED)
+    ]
+    graph = MatchGraph(unmet)
+    assert [each.text for each in graph.unmet()] == ["fly to"]
+    last = SHARED * 3600 - 3600
+    graph.fold(event("unmet", last + 1, need="fly to mars", match="further"))
+    assert graph.unmet() == []
+    alone = MatchGraph(unmet[:1])
+    alone.fold(event("unmet", 1, need="fly to mars", match="further"))
+    assert [*alone.unmet_needs.groups] == [*alone.needs] == ["fly to mars"]
