@@ -84,7 +84,7 @@ def build(
                     vectors=form,
                     learned=learned,
                 )
-                _read_back(folder)
+                read_back(folder)
                 home.publish(folder)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -119,7 +119,7 @@ def adapt(home: Home, adapter: Adapter | None, learned: Mapping[str, Any]) -> Ma
                     vectors=old.vectors,
                     learned=dict(learned),
                 )
-                _read_back(folder)
+                read_back(folder)
                 home.publish(folder)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -226,7 +226,7 @@ def _index_vectors(vectors: Vectors, needs: Vectors, folder: Path) -> dict[str, 
     return vector.build(vectors, needs, near, folder)
 
 
-def _read_back(folder: Path) -> None:
+def read_back(folder: Path) -> None:
     """Open what was written; OSError if that does not go.
 
     Some libraries lose what the disk says when they close a file, and the checksums are

@@ -17,6 +17,7 @@ EngineError
 │   ├── NoGenerationError       nothing is built yet, or none has this id
 │   ├── DamagedError            a file differs from its checksum, is missing or is cut
 │   └── MismatchError           of another encoder or another format
+├── StoreError              the store of generations is away, or lacks something
 └── StorageError            the disk refuses: full, read-only, locked by another build
 """
 
@@ -92,6 +93,10 @@ class DamagedError(GenerationError):
 
 class MismatchError(GenerationError):
     """A generation built by another encoder or another format than asked for."""
+
+
+class StoreError(EngineError):
+    """The store of generations is out of reach, or an object of it is not as it was."""
 
 
 class StorageError(EngineError):

@@ -63,27 +63,40 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     learned: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all it says, checksums of files included: one generation's."""
+        return hashlib.sha256(_json(asdict(self))).hexdigest()
+
     def dump(self) -> bytes:
         """Return the manifest as canonical JSON that carries its own SHA-256."""
-        content = asdict(self)
-        content["sha256"] = hashlib.sha256(_json(content)).hexdigest()
-        return _json(content)
+        return _json({**asdict(self), "sha256": self.digest})
 
     @classmethod
-    def load(cls, folder: Path) -> "Manifest":
-        """Return the manifest of `folder`; DamagedError if a byte of it differs."""
+    def parse(cls, raw: bytes) -> "Manifest":
+        """Return the manifest that was dumped; ValueError if a byte of it differs.
+
+        Raises MismatchError if it is of another format.
+        """
         try:
-            raw = (folder / MANIFEST).read_bytes()
             content = json.loads(raw)
             claimed = content.pop("sha256")
             intact = hashlib.sha256(_json(content)).hexdigest() == claimed
             if not intact or _json({**content, "sha256": claimed}) != raw:
                 raise ValueError("checksum")
             if content["format"] != FORMAT:
-                message = f"generation {folder.name} has format {content['format']}"
+                message = f"generation {content['id']} has format {content['format']}"
                 raise MismatchError(f"{message}, this version reads {FORMAT}; {BUILD}")
             return cls(**content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("is no manifest") from error
+
+    @classmethod
+    def load(cls, folder: Path) -> "Manifest":
+        """Return the manifest of `folder`; DamagedError if a byte of it differs."""
+        try:
+            return cls.parse((folder / MANIFEST).read_bytes())
+        except (OSError, ValueError) as error:
             raise _damaged(folder, MANIFEST, "is missing or damaged") from error
 
 

@@ -106,19 +106,28 @@ class Home:
         finally:
             lock.release()
 
-    def stage(self) -> tuple[str, Path]:
-        """Return the next id and an empty folder to build it in; under `locked`."""
+    def stage(self, id_: str | None = None) -> tuple[str, Path]:
+        """Return an id, by default the next, and an empty folder to make it in.
+
+        That is done under `locked`.
+        """
         for leftover in self._generations.glob(".*"):  # of builds that were killed
             shutil.rmtree(leftover, ignore_errors=True)
-        last = max((int(id_) for id_ in self.ids()), default=0)
-        id_ = f"{last + 1:06d}"
+        last = max((int(each) for each in self.ids()), default=0)
+        id_ = id_ or f"{last + 1:06d}"
         folder = self._generations / f".{id_}"
         folder.mkdir()
         return id_, folder
 
     def publish(self, folder: Path) -> None:
-        """Move a sealed staging folder into place and switch to it; or do nothing."""
+        """Move a sealed staging folder into place and switch to it; or do nothing.
+
+        What is there under its id makes way: it is damaged, for nobody makes an id
+        again that is sound.
+        """
         place = folder.with_name(folder.name.removeprefix("."))
+        if place.exists():
+            place.rename(folder.with_name(f"{folder.name}-damaged"))
         folder.rename(place)
         try:
             sync(self._generations)

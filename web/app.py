@@ -15,6 +15,7 @@ from search.history import History
 from web import access, api, cors, gate, metrics, pages, payload, reference
 from web.callers import UNCOUNTED, Callers
 from web.errors import status
+from web.follower import Follower
 from web.keys import Keys
 from web.settings import Settings, loopback
 
@@ -54,11 +55,13 @@ def create_app(
     history: History,
     settings: Settings | None = None,
     host: str = "127.0.0.1",
+    follower: Follower | None = None,
 ) -> Flask:
     """Return the application over whatever engine `engine` gives, and `history`.
 
     `settings` say who may ask how often where it is served on the address `host`;
-    without any there are no keys and no limits.
+    without any there are no keys and no limits. `follower` brings generations from a
+    store, if there is one.
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # on the default provider
@@ -71,7 +74,7 @@ def create_app(
         )
     # What is registered first sees the response last, as the caller gets it.
     access.note(app)
-    app.register_blueprint(metrics.blueprint(app, engine, history))
+    app.register_blueprint(metrics.blueprint(app, engine, history, follower))
     Compress(app)
     cors.allow(app, origins)
     if settings and not settings.proxies and loopback(host):

@@ -50,6 +50,7 @@ from web.settings import (
     open_generation,
     open_history,
     open_log,
+    open_store,
     taught,
 )
 
@@ -369,8 +370,13 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     from web import access, server
     from web.app import create_app
     from web.current import CurrentEngine
+    from web.follower import Follower
 
     server.claim(host, port)
+    if settings.store and (away := Follower(settings).look()):
+        if Home(settings.home).current() is None:
+            raise away
+        logger.warning("%s; serving what is here meanwhile", away)
     # Read before the server forks, so that it is read once and shared.
     generation = generation_or_first_build(settings)
     open_history(settings).close()  # a long log is folded here, not in a timed worker
@@ -386,7 +392,10 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
             engine = CurrentEngine(settings, history, generation=generation)
             engine().search(Need.read("a need that warms up"))
             gc.freeze()  # what is there by now stays: nobody has to walk it again
-            return create_app(engine, history, settings, host)
+            follower = Follower(settings) if settings.store else None
+            if follower:
+                stack.enter_context(closing(follower)).start()
+            return create_app(engine, history, settings, host, follower)
 
         server.run(app, host, port, stack.close)
 
@@ -554,6 +563,39 @@ def rollback(settings: Settings, id_: str | None, *, as_json: bool) -> None:
     manifest = Home(settings.home).rollback(id_)
     content = payload.generation(manifest, current=True)
     show_result(content, [f"generation {manifest.id} is in use"], as_json=as_json)
+
+
+@main.command()
+@click.argument("url", required=False)
+@common
+def push(settings: Settings, url: str | None, *, as_json: bool) -> None:
+    """Send the generation in use to the store at URL, and name it as in use there.
+
+    URL is a folder or s3://bucket/prefix. [default: $INSTEAD_STORE]
+    """
+    store = open_store(settings, url)
+    with progress.shown() as report:
+        found = store.push(Home(settings.home), report)
+    content = payload.moved(*found, store.url)
+    show_result(content, terminal.moved(content, "sent"), as_json=as_json)
+
+
+@main.command()
+@click.argument("url", required=False)
+@click.option("--digest", help="That of a generation. [default: the one in use there]")
+@common
+def pull(
+    settings: Settings, url: str | None, digest: str | None, *, as_json: bool
+) -> None:
+    """Fetch the generation in use in the store at URL, and switch to it.
+
+    URL is a folder or s3://bucket/prefix. [default: $INSTEAD_STORE]
+    """
+    store = open_store(settings, url)
+    with progress.shown() as report:
+        found = store.pull(Home(settings.home), digest, report)
+    content = payload.moved(*found, store.url)
+    show_result(content, terminal.moved(content, "fetched"), as_json=as_json)
 
 
 @main.command(name="verify")

@@ -29,6 +29,7 @@ STATUSES: dict[type[errors.EngineError], Status] = {
     errors.NoGenerationError: Status(1, 503, "There is no such generation"),
     errors.DamagedError: Status(1, 503, "The generation is damaged"),
     errors.MismatchError: Status(1, 503, "The generation does not fit"),
+    errors.StoreError: Status(1, 503, "The store is not available"),
     errors.StorageError: Status(1, 503, "The disk refuses"),
 }
 

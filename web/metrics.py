@@ -25,6 +25,7 @@ from index.errors import EngineError
 from search import stopwatch
 from search.engine import Engine
 from search.history import History
+from web.follower import Follower
 from web.openapi import describes
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -34,10 +35,15 @@ FINE = (0.00005, 0.0001, 0.00025, 0.0005, *BUCKETS[:-2])
 """Of the parts of an answer, some of which take less than a thousandth."""
 
 
-def blueprint(app: Flask, engine: Callable[[], Engine], history: History) -> Blueprint:
+def blueprint(
+    app: Flask,
+    engine: Callable[[], Engine],
+    history: History,
+    follower: Follower | None = None,
+) -> Blueprint:
     """Return what tells the counts of `app`, and count from now on."""
     registry = CollectorRegistry()
-    registry.register(_Known(engine, history))
+    registry.register(_Known(engine, history, follower))
     latency = Histogram(
         "instead_request_seconds", "Time to answer a request.",
         ["endpoint", "method"], buckets=BUCKETS, registry=registry,
@@ -96,9 +102,15 @@ def blueprint(app: Flask, engine: Callable[[], Engine], history: History) -> Blu
 class _Known(Collector):
     """What the engine and the log know already, read when it is asked for."""
 
-    def __init__(self, engine: Callable[[], Engine], history: History) -> None:
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        history: History,
+        follower: Follower | None,
+    ) -> None:
         self._engine = engine
         self._history = history
+        self._follower = follower
 
     def collect(self) -> Iterator[Metric]:
         """Yield the generation, its age and size, and the events logged, as known."""
@@ -108,6 +120,11 @@ class _Known(Collector):
             logged = self._history.logged()
             text = "Events logged: hits shown, and what came of them."
             yield CounterMetricFamily("instead_events_logged", text, logged)
+
+        if self._follower:
+            up = 0 if self._follower.away else 1
+            text = "Whether the store of generations gave what it names, 1 or 0."
+            yield GaugeMetricFamily("instead_store_up", text, up)
 
     def _generation(self) -> Iterator[Metric]:
         manifest = self._engine().generation.manifest

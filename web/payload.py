@@ -595,12 +595,19 @@ def generation(manifest: Manifest, *, current: bool) -> JSON:
     """Return a generation as `instead generations` lists it."""
     return {
         "id": manifest.id,
+        "digest": manifest.digest,
         "current": current,
         "created": manifest.created,
         "encoder": manifest.encoder["name"],
         "bytes": sum(each["bytes"] for each in manifest.files.values()),
         **manifest.counts,
     }
+
+
+def moved(manifest: Manifest, files: int, size: int, store: str) -> JSON:
+    """Return a generation that was pushed or pulled, and what of it had to travel."""
+    travelled = {"files": files, "bytes": size}
+    return {**generation(manifest, current=True), "store": store, "moved": travelled}
 
 
 def evaluation(found: Evaluation) -> JSON:

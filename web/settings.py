@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
@@ -24,6 +25,9 @@ from index.source import read
 from search.deadline import MissingEncoder
 from search.engine import Engine
 from search.history import History
+
+if TYPE_CHECKING:
+    from index.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +53,8 @@ class Settings:
     `rate` and `keyed_rate` are how many requests a minute each caller may make without
     and with a key, 0 for any number, None for any number on a loopback address and
     the defaults elsewhere. `origins` are those whose pages may ask, `proxies` how many
-    stand before the server and say who asks.
+    stand before the server and say who asks. `store` is where generations are shared,
+    a folder or an address such as s3://bucket/prefix, None for nowhere.
     """
 
     home: Path
@@ -61,6 +66,7 @@ class Settings:
     keyed_rate: int | None = None
     origins: tuple[str, ...] = ()
     proxies: int = 0
+    store: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -78,6 +84,7 @@ class Settings:
             keyed_rate=_count("INSTEAD_KEYED_RATE", environ.get("INSTEAD_KEYED_RATE")),
             origins=_origins("INSTEAD_ORIGINS", environ.get("INSTEAD_ORIGINS") or ""),
             proxies=_count("INSTEAD_PROXIES", environ.get("INSTEAD_PROXIES")) or 0,
+            store=environ.get("INSTEAD_STORE") or None,
         )
 
     def rates(self, host: str) -> tuple[int, int]:
@@ -132,6 +139,19 @@ def _origins(name: str, text: str) -> tuple[str, ...]:
 def shipped_catalogue() -> Path:
     """Return the folder of the catalogue that comes with the package."""
     return Path(str(files("index") / "catalogue"))
+
+
+def open_store(settings: Settings, url: str | None = None) -> "Store":
+    """Return the store at `url`, by default the one that is set.
+
+    Raises SettingError if there is none, or it is no address of a store.
+    """
+    from index.store import Store  # who has no store should not load what it takes
+
+    url = url or settings.store
+    if not url:
+        raise SettingError("no store is named: give its address, or set INSTEAD_STORE")
+    return Store(url)
 
 
 def build_generation(

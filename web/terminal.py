@@ -266,6 +266,14 @@ def generations(found: list[JSON]) -> Iterator[str]:
         yield f"{mark} {each['id']}  {each['created']}  {counts}, {size}"
 
 
+def moved(found: JSON, how: str) -> Iterator[str]:
+    """Yield what a push or a pull came to; `how` says which way things went."""
+    what = found["moved"]
+    files = "1 file" if what["files"] == 1 else f"{what['files']:,} files"
+    yield f"generation {found['id']} is in use; {files} {how}, {what['bytes']:,} bytes"
+    yield f"digest {found['digest']}"
+
+
 def evaluation(found: JSON) -> Iterator[str]:
     """Yield a table of systems and metrics, ours first."""
     metrics = list(found["results"][0]["metrics"])
