@@ -56,7 +56,7 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-annotate --no-header --constraint requirements-torch.lock --no-emit-package torch
 
-without = $$(sed -n '/PyPy/!s/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' $(1))
+without = $$(sed -n "/== 'PyPy'/!s/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p" $(1))
 
 lock: ## the newest versions that fit pyproject.toml, and the hashes of all their files
 	$(COMPILE) --group build --output-file requirements.lock pyproject.toml
