@@ -308,6 +308,7 @@ class Claims:
         self._figures = dict(zip(content["figures"], table, strict=True))
         self.status = lru_cache(maxsize=REMEMBERED)(self._status)
         self._counts = lru_cache(maxsize=REMEMBERED)(self._count)
+        self._own = lru_cache(maxsize=REMEMBERED)(self._own_of)
         self.known = lru_cache(maxsize=REMEMBERED)(self._known)
 
     def with_claim(self, claim: str) -> NDArray[np.int32]:
@@ -345,24 +346,30 @@ class Claims:
             found[self.with_claim(each)] = True
         return found
 
-    def overlap(self, field: str, position: int) -> NDArray[np.float64]:
-        """Return how much of a field each artifact shares with one, in [0, 1].
+    def overlap(
+        self, field: str, position: int, among: NDArray[np.integer] | None = None
+    ) -> NDArray[np.float64]:
+        """Return how much of a field the artifacts of `among`, or all, share with one.
 
-        The Jaccard index of their values, .5 where either is unknown.
+        The Jaccard index of their values, in [0, 1]; .5 where either is unknown.
         """
-        artifact = self._catalog.at(position)
-        own = [
-            claim
-            for claim in stated(artifact) | _others(artifact)
-            if claim.startswith(f"{field}=")
-        ]
-        shared = np.zeros(self.size)
+        among = np.arange(self.size) if among is None else among
+        own = self._own(field, position)
+        shared = np.zeros(len(among))
         for claim in own:
-            shared[self.with_claim(claim)] += 1
-        every = self._counts(field)
+            positions = self.with_claim(claim)
+            shared += positions.searchsorted(among, "right")
+            shared -= positions.searchsorted(among)
+        every = self._counts(field)[among]
         known = (every > 0) & bool(own)
         overlap = shared / np.maximum(every + len(own) - shared, 1)
         return np.where(known, overlap, 0.5)
+
+    def _own_of(self, field: str, position: int) -> tuple[str, ...]:
+        """Return what the record of one artifact claims in a field."""
+        artifact = self._catalog.at(position)
+        claims = stated(artifact) | _others(artifact)
+        return tuple(each for each in claims if each.startswith(f"{field}="))
 
     def _count(self, field: str) -> NDArray[np.float64]:
         """Return how many values each artifact has in `field`."""

@@ -54,6 +54,11 @@ class Encoder(NeedEncoder, Protocol):
         ...
 
 
+NEED_TOKENS = 160
+"""Tokens of a need that are encoded at most: 500 characters of prose have up to 140.
+What has more, such as a row of digits or signs, would cost twice the time."""
+
+
 class ExportedEncoder:
     """A sentence-transformers model as ONNX graph and tokenizer, for needs."""
 
@@ -62,7 +67,7 @@ class ExportedEncoder:
         settings = json.loads((folder / "encoder.json").read_bytes())
         self._prompt: str = settings["need_prompt"]
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(settings["max_tokens"])
+        self._tokenizer.enable_truncation(min(settings["max_tokens"], NEED_TOKENS))
         self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         # Two threads gain a millisecond for one need alone, and lose ten where another

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from index.encoder import ExportedEncoder, Vectors
+from index.encoder import NEED_TOKENS, ExportedEncoder, Vectors
 from index.errors import EncoderError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -111,16 +112,33 @@ class SentenceEncoder:
             return self._vectors(self._model.encode_document, texts)
 
     def encode_need(self, text: str) -> NDArray[np.float32]:
-        """Return the unit vector of a need, shape (width,)."""
+        """Return the unit vector of a need, shape (width,).
+
+        No more of it is read than its export reads, NEED_TOKENS.
+        """
+        prompt = self._prompt
+        most = NEED_TOKENS - self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        tokens = self._tokenizer.encode(prompt + text, add_special_tokens=False)
+        if len(tokens.offsets) > most:
+            text = text[: tokens.offsets[most - 1][1] - len(prompt)]
         row: NDArray[np.float32] = self._vectors(self._model.encode_query, [text])[0]
         return row
 
     def is_word(self, text: str) -> bool:
         """Return whether `text` is one whole word of the model's vocabulary."""
-        tokenizer = self._model.tokenizer  # of transformers, or bare of tokenizers
-        tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
-        pieces = tokenizer.encode(text, add_special_tokens=False).tokens
+        pieces = self._tokenizer.encode(text, add_special_tokens=False).tokens
         return [piece.lower() for piece in pieces] == [text.lower()]
+
+    @property
+    def _prompt(self) -> str:
+        """What the model wants to read before a need."""
+        return self._model.prompts.get("query") or ""
+
+    @property
+    def _tokenizer(self) -> "Tokenizer":
+        tokenizer = self._model.tokenizer  # of transformers, or bare of tokenizers
+        bare: Tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        return bare
 
     @staticmethod
     def _vectors(encode: object, texts: Sequence[str]) -> Vectors:
@@ -202,10 +220,10 @@ class SentenceEncoder:
             verbose=False,
         )
         _without_traces(folder / "model.onnx")
-        model.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+        self._tokenizer.save(str(folder / "tokenizer.json"))
         settings = {
             "max_tokens": model.max_seq_length,
-            "need_prompt": model.prompts.get("query") or "",
+            "need_prompt": self._prompt,
         }
         (folder / "encoder.json").write_text(json.dumps(settings), encoding="utf-8")
 

@@ -131,10 +131,15 @@ class NameTable:
         words = _words(text)
         if not words:
             return np.zeros(0, dtype=np.int64)
-        part = f" {' '.join(words)}"
-        ends = "" if len(words[-1]) >= TELLING else " "
+        telling = len(words[-1]) >= TELLING
+        among = [*map(self._places, words[:-1])]
+        among.append((self._places_like if telling else self._places)(words[-1]))
+        rarest = min(among, key=len)
+        if len(words) == 1:
+            return self._owners(rarest)
+        part = f" {' '.join(words)}" + ("" if telling else " ")
         return self._owners(
-            [i for i, name in enumerate(self.names) if part + ends in f" {name} "]
+            [i for i in rarest.tolist() if part in f" {self.names[i]} "]
         )
 
     def with_word(self, word: str) -> int:
@@ -156,6 +161,12 @@ class NameTable:
         if self.words[number : number + 1] != [word]:
             return self.places[:0]
         return self.places[self.starts[number] : self.starts[number + 1]]
+
+    def _places_like(self, begin: str) -> NDArray[np.int32]:
+        """Return the places of the names with a word that begins so, some repeated."""
+        first = bisect_left(self.words, begin)
+        end = bisect_right(self.words, begin, lo=first, key=lambda w: w[: len(begin)])
+        return self.places[self.starts[first] : self.starts[end]]
 
     def _owners(self, places: NDArray[np.integer] | list[int]) -> NDArray[np.int64]:
         return np.unique(self.owners[np.asarray(places, dtype=np.int64)]).astype(

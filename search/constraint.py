@@ -157,22 +157,32 @@ def _value(artifact: Artifact, field: str) -> str | None:
     return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
 
 
-def is_kind(terms: tuple[str, ...], artifact: Artifact, capability: Capability) -> bool:
-    """Return whether a capability is what `terms` say, and does not just mention it.
+Kinds = tuple[tuple[str, ...], ...]
+"""The terms of each text that says what a capability is."""
 
-    Its name says so, or its artifact's name, family, tags, categories or summary, or
-    the beginning of its description, unless only to set it apart: "unlike diffusion".
+
+def kinds(artifact: Artifact, capability: Capability) -> Kinds:
+    """Return the terms of the texts that say what a capability is.
+
+    They are its name with its artifact's name, family, tags and categories, its
+    artifact's summary, and the beginning of its description; none that sets it apart:
+    "unlike diffusion".
     """
-    wanted = [each for each in terms if each not in _generic()] or list(terms)
     labels = [capability.name, artifact.name, artifact.family or ""]
     labels += [*artifact.tags, *artifact.categories]
     first = sentences(capability.description)[:1]
-    for text in (". ".join(labels), artifact.summary or "", *first):
-        if _APART.search(text):
-            continue
-        if set(wanted) <= set(analyse(text)):
-            return True
-    return False
+    texts = (". ".join(labels), artifact.summary or "", *first)
+    return tuple(analyse(each) for each in texts if not _APART.search(each))
+
+
+def particular(terms: tuple[str, ...]) -> frozenset[str]:
+    """Return those of `terms` that do not suit anything: "model", "tool"; else all."""
+    return frozenset(terms) - _generic() or frozenset(terms)
+
+
+def is_kind(wanted: frozenset[str], said: Kinds) -> bool:
+    """Return whether a capability is `wanted`, and does not just mention it."""
+    return any(map(wanted.issubset, said))
 
 
 @cache

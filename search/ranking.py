@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,16 @@ from index.generation import Generation
 from index.hits import Rows, Scores, firsts, rank
 from index.keyword import analyse
 from search.confidence import Evidence
-from search.constraint import STATUSES, Checked, Constraint, is_kind, prove
+from search.constraint import (
+    STATUSES,
+    Checked,
+    Constraint,
+    Kinds,
+    is_kind,
+    kinds,
+    particular,
+    prove,
+)
 from search.deadline import TimelyEncoder
 from search.explanation import Explanation
 from search.fusion import factors, fuse, weights
@@ -34,6 +44,10 @@ violated: unknown ranks below satisfied of like relevance, not below the irrelev
 BESIDE = 0.4
 """What is left of the votes of past needs beside an adapter that learned from the same
 needs: both at full strength cost artifacts without a past twice."""
+
+REMEMBERED = 2048
+"""Capabilities of which it is remembered what they are: a need may exclude many things,
+each looked for in all that is found."""
 
 DEPTH = 500
 """Capabilities each leg proposes. Any of them gets the score of every leg, so a deeper
@@ -99,6 +113,7 @@ class Ranker:
         names = Names(catalog, claims, encoder.is_word, has_term)
         self._reader = Reader(catalog, claims, names)
         self.memory = Memory(catalog, encoder.encode_need)
+        self._kinds = lru_cache(maxsize=REMEMBERED)(self._kinds_of)
         if shards is None:
             legs = Legs.of(generation, encoder)
         else:
@@ -263,14 +278,15 @@ class Ranker:
         for each in need.active:
             if each.name == "topic" and each.mode == "must":
                 terms = analyse(each.value)
+                wanted = particular(terms)
                 said = [self._generation.keyword.has(term, rows) for term in terms]
                 for place in np.flatnonzero(np.all(said, axis=0)):
-                    row = int(rows[place])
-                    artifact = self.catalog.at(int(self.catalog.owners[row]))
-                    denied[place] |= is_kind(
-                        terms, artifact, self.catalog.capability(row)
-                    )
+                    denied[place] |= is_kind(wanted, self._kinds(int(rows[place])))
         return denied
+
+    def _kinds_of(self, row: int) -> Kinds:
+        artifact = self.catalog.at(int(self.catalog.owners[row]))
+        return kinds(artifact, self.catalog.capability(row))
 
     def rank(self, need: Need) -> Ranked:
         """Return the artifacts for `need`, best first, ties by slug."""

@@ -302,23 +302,21 @@ class AnchorRetriever:
         of inputs and outputs, by how many of them the two share. In [-1, 1].
         """
         scores = np.zeros(len(rows))
-        starts = self._catalog.starts
-        for position, vectors in self._anchors(need):
-            owners, places = np.unique(self._catalog.owners[rows], return_inverse=True)
-            if not len(owners):
-                break
-            own = np.concatenate([np.arange(starts[o], starts[o + 1]) for o in owners])
-            begins = np.concatenate(
-                [[0], np.cumsum(starts[owners + 1] - starts[owners])]
-            )
-            cosines = np.einsum("ij,kj->ik", self._index.vectors[own], vectors)
+        anchors = self._anchors(need)
+        if not anchors or not len(rows):
+            return scores
+        owners, places = np.unique(self._catalog.owners[rows], return_inverse=True)
+        starts, ends = self._catalog.starts[owners], self._catalog.starts[owners + 1]
+        begins = np.cumsum([0, *(ends - starts)])
+        own = np.repeat(starts - begins[:-1], ends - starts) + np.arange(begins[-1])
+        theirs, found = self._index.vectors[own], self._index.vectors[rows]
+        for position, vectors in anchors:
+            cosines = np.einsum("ij,kj->ik", theirs, vectors)
             covered = np.maximum.reduceat(cosines, begins[:-1], axis=0).mean(axis=1)
-            nearest = np.einsum("ij,kj->ik", self._index.vectors[rows], vectors).max(
-                axis=1
-            )
+            nearest = np.einsum("ij,kj->ik", found, vectors).max(axis=1)
             both = (covered[places] + nearest) / 2
             for field in ("inputs", "outputs"):
-                shared = self._claims.overlap(field, position)[owners]
+                shared = self._claims.overlap(field, position, owners)
                 both *= (ALIKE + (1 - ALIKE) * shared)[places]
             scores = np.maximum(scores, both)
         return scores

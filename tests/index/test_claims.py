@@ -2,6 +2,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from index.artifact import Artifact
@@ -203,3 +204,4 @@ def test_overlap_is_the_jaccard_index_of_a_fact(claims: Claims) -> None:
     assert claims.overlap("deployment", 0).tolist() == [1, 0.5, 0.5, 0.5, 0.5]
     assert claims.overlap("hardware", 0).tolist() == [1, 0, 0.5, 0.5, 0.5]
     assert claims.overlap("deployment", 4).tolist() == [0.5] * 5
+    assert claims.overlap("hardware", 0, np.array([0, 1, 3])).tolist() == [1, 0, 0.5]

@@ -10,7 +10,7 @@ import pytest
 from index.encoder import ExportedEncoder
 from index.errors import EncoderError, MismatchError
 from index.model import MIN_AGREEMENT, SentenceEncoder, find
-from search.need import Need
+from search.need import MAX_LENGTH, Need
 from web.settings import Settings, build_generation, open_engine
 
 pytestmark = [
@@ -58,9 +58,21 @@ def test_the_export_names_no_folder_of_the_machine(tmp_path: Path) -> None:
 def test_the_export_encodes_needs_as_the_model_does(
     real: SentenceEncoder, exported: ExportedEncoder
 ) -> None:
-    for text in ("grounded captioning", "Ünïcode 图像 صورة 🎨", "x " * 400, "?!"):
+    for text in ("grounded captioning", "Ünïcode 图像 صورة 🎨", "x " * 150, "?!"):
         agreement = real.encode_need(text) @ exported.encode_need(text)
         assert agreement >= MIN_AGREEMENT
+
+
+def test_the_export_reads_all_that_a_need_of_prose_has_and_no_more(
+    exported: ExportedEncoder,
+) -> None:
+    prose = "a tool that captions pictures, on a device without a network; " * 8
+    assert len(prose) == MAX_LENGTH - 4
+    without_end = exported.encode_need(prose[:-20])
+    assert (exported.encode_need(prose) != without_end).any()
+    digits = [exported.encode_need("7 " * each) for each in (150, 200, 250)]
+    assert (digits[0] != digits[1]).any()
+    np.testing.assert_array_equal(digits[1], digits[2])
 
 
 def test_whole_words_of_the_vocabulary_are_known(

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -123,7 +124,9 @@ class Home(RuleBasedStateMachine):
     def compare(self, a: str, b: str, text: str) -> None:
         a, b, text = (each.encode(errors="replace").decode() for each in (a, b, text))
         self.ask("/api/v1/compare", query_string={"a": a, "b": b, "q": text})
-        self.ask(f"/artifact/{a}/alternatives", query_string={"q": text})
+        self.ask(
+            f"/artifact/{quote(a, safe='')}/alternatives", query_string={"q": text}
+        )
 
     @rule(lines=st.lists(st.fixed_dictionaries(
         {"need": needs, "artifact": slugs, "outcome": st.sampled_from(OUTCOMES)},
