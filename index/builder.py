@@ -33,12 +33,15 @@ from index.errors import DamagedError, GenerationError, MismatchError
 from index.generation import LOCK, MANIFEST, Generation, Manifest, seal, verify
 from index.home import Home, storage_error
 from index.shards import Shard, cut
-from index.workers import Here
+from index.workers import HERE, Workers
 
 logger = logging.getLogger(__name__)
 
 BATCH = 512
 """Passages encoded between two reports; sorted by length, so that none pads another."""
+
+FEW = 4
+"""Batches that are encoded here: elsewhere the model is to be loaded first."""
 
 PASSAGES = "passages.npy"
 
@@ -56,19 +59,27 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def build(
-    catalog: Catalog, encoder: Encoder, home: Home, progress: Progress = silent
+    catalog: Catalog,
+    encoder: Encoder,
+    home: Home,
+    progress: Progress = silent,
+    workers: Workers = HERE,
 ) -> Manifest:
     """Return the manifest of a new generation of `catalog`, published in `home`.
 
     Passages that a kept generation of the same encoder holds are not encoded again.
-    Raises StorageError when the disk refuses; the generation in use then stays.
+    What is built is the same whoever the `workers` are. Raises StorageError when the
+    disk refuses, WorkerError when they are killed; the generation in use then stays.
     """
     started = time.monotonic()
     try:
         with home.locked():
             id_, folder = home.stage()
             try:
-                counts, form = _write(catalog, encoder, home, folder, progress)
+                with workers:
+                    counts, form = _write(
+                        catalog, encoder, home, folder, progress, workers
+                    )
                 learned = _keep_adapter(encoder, home, folder)
                 manifest = seal(
                     folder,
@@ -165,16 +176,29 @@ def _part(shard: Shard, names: mentions.Names, today: date) -> _Part:
 
 
 def _write(
-    catalog: Catalog, encoder: Encoder, home: Home, folder: Path, progress: Progress
+    catalog: Catalog,
+    encoder: Encoder,
+    home: Home,
+    folder: Path,
+    progress: Progress,
+    workers: Workers,
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """Write all indexes to `folder`; return what is counted, and the vectors' form."""
     catalog.write(folder)
     total = catalog.capability_count
     today = datetime.now(UTC).date()
     work = partial(_part, names=mentions.Names(catalog), today=today)
+    outputs = workers.map(work, cut(catalog))  # others begin at once
+    kept = _kept(encoder, home)
+    progress("encoder", 0, 1)
+    _export(encoder, kept, folder / "encoder")
+    need_encoder: NeedEncoder = encoder
+    if (folder / "encoder").is_dir():
+        need_encoder = ExportedEncoder(folder / "encoder")
+    progress("encoder", 1, 1)
     parts: list[_Part] = []
     progress("index", 0, total)
-    for each in Here().map(work, cut(catalog)):
+    for each in outputs:
         parts.append(each)
         progress("index", sum(own.size for own in parts), total)
     progress("joined", 0, 1)
@@ -182,19 +206,6 @@ def _write(
     terms = postings.join([each.keywords for each in parts], folder / "keyword")
     spelling.join([each.words for each in parts], folder)
     claims.join([each.claims for each in parts], folder)
-    phrases.build(catalog, folder)
-    scales.build(catalog, folder)
-    passages = passage.passages(catalog)
-    digests = passage.digests(passages)
-    np.save(folder / PASSAGES, digests)
-    progress("joined", 1, 1)
-    kept = _kept(encoder, home)
-    vectors, encoded = _vectors(passages, digests, encoder, kept, progress)
-    progress("encoder", 0, 1)
-    _export(encoder, kept, folder / "encoder")
-    need_encoder: NeedEncoder = encoder
-    if (folder / "encoder").is_dir():
-        need_encoder = ExportedEncoder(folder / "encoder")
     # Asked of the exported one, which a rebuild has without loading a model.
     mentions.join(
         [each.mentions for each in parts],
@@ -203,9 +214,16 @@ def _write(
         need_encoder.is_word,
         folder,
     )
-    needs = closeness.needs(catalog, need_encoder)
-    progress("encoder", 1, 1)
-    form = _index_vectors(vectors, needs, folder)
+    phrases.build(catalog, folder)
+    scales.build(catalog, folder)
+    progress("joined", 1, 1)
+    passages = passage.passages(catalog)
+    digests = passage.digests(passages)
+    np.save(folder / PASSAGES, digests)
+    vectors, encoded = _vectors(passages, digests, encoder, kept, progress, workers)
+    progress("vectors", 0, 1)
+    form = _index_vectors(vectors, closeness.needs(catalog, need_encoder), folder)
+    progress("vectors", 1, 1)
     counts = {
         "artifacts": len(catalog),
         "capabilities": total,
@@ -273,6 +291,7 @@ def _vectors(
     encoder: Encoder,
     kept: list[Path],
     progress: Progress,
+    workers: Workers,
 ) -> tuple[Vectors, int]:
     """Return a vector for each capability, and how many passages had to be encoded.
 
@@ -289,10 +308,12 @@ def _vectors(
         del missing[key]
     texts = sorted({text for views in missing.values() for text in views}, key=_size)
     progress("passages", 0, len(texts))
+    batches = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
     encoded: list[Vectors] = []
-    for start in range(0, len(texts), BATCH):
-        encoded.append(encoder.encode_passages(texts[start : start + BATCH]))
-        progress("passages", min(start + BATCH, len(texts)), len(texts))
+    who = workers if len(batches) > FEW else HERE
+    for each in who.map(encoder.encode_passages, batches):
+        encoded.append(each)
+        progress("passages", sum(map(len, encoded)), len(texts))
     if texts:
         rows = np.concatenate(encoded)
         place = {text: row for row, text in enumerate(texts)}

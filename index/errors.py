@@ -18,6 +18,7 @@ EngineError
 │   ├── DamagedError            a file differs from its checksum, is missing or is cut
 │   └── MismatchError           of another encoder or another format
 ├── StoreError              the store of generations is away, or lacks something
+├── WorkerError             nobody is left to do the work of a build
 └── StorageError            the disk refuses: full, read-only, locked by another build
 """
 
@@ -97,6 +98,10 @@ class MismatchError(GenerationError):
 
 class StoreError(EngineError):
     """The store of generations is out of reach, or an object of it is not as it was."""
+
+
+class WorkerError(EngineError):
+    """The processes or the cluster that were to do the work of a build cannot."""
 
 
 class StorageError(EngineError):

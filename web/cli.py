@@ -30,6 +30,7 @@ from index.events import GROUP
 from index.generation import Generation, Manifest, verify
 from index.home import Home
 from index.source import parse
+from index.workers import HERE, Cluster, Processes, Workers
 from search import evaluation, learning
 from search.constraint import MODES
 from search.engine import Engine
@@ -128,10 +129,12 @@ def show_result(content: Any, lines: Iterable[str], *, as_json: bool) -> None:
             click.echo(line)
 
 
-def built(settings: Settings, paths: Paths = ()) -> Manifest:
+def built(
+    settings: Settings, paths: Paths = (), workers: Workers | None = None
+) -> Manifest:
     """Return the manifest of a new generation, its progress shown."""
     with progress.shown() as report:
-        return build_generation(settings, paths, report)
+        return build_generation(settings, paths, report, workers)
 
 
 def generation_or_first_build(settings: Settings) -> Generation:
@@ -184,11 +187,33 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="A JSON Lines file or a folder of them. [default: the shipped catalogue]",
 )
+@click.option(
+    "--workers", "count", type=click.IntRange(1, 256), metavar="N",
+    help="Build in N processes, 1 for none but this. [default: by the size]",
+)  # fmt: skip
+@click.option(
+    "--ray", "address", metavar="ADDRESS",
+    help="Build on the Ray cluster at ADDRESS; auto for the one of this machine.",
+)  # fmt: skip
 @common
-def build(settings: Settings, paths: Paths, *, as_json: bool) -> None:
+def build(
+    settings: Settings,
+    paths: Paths,
+    count: int | None,
+    address: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Build a new generation offline and switch to it."""
+    if count and address:
+        raise click.UsageError("--workers and --ray exclude each other")
+    workers: Workers | None = None
+    if address:
+        workers = Cluster(address)
+    elif count:
+        workers = Processes(count) if count > 1 else HERE
     started = time.monotonic()
-    manifest = built(settings, paths)
+    manifest = built(settings, paths, workers)
     seconds = time.monotonic() - started
     content = payload.generation(manifest, current=True)
     counts = manifest.counts

@@ -30,6 +30,7 @@ STATUSES: dict[type[errors.EngineError], Status] = {
     errors.DamagedError: Status(1, 503, "The generation is damaged"),
     errors.MismatchError: Status(1, 503, "The generation does not fit"),
     errors.StoreError: Status(1, 503, "The store is not available"),
+    errors.WorkerError: Status(1, 503, "The build has no workers"),
     errors.StorageError: Status(1, 503, "The disk refuses"),
 }
 

@@ -22,6 +22,7 @@ from index.generation import Generation, Manifest
 from index.home import Home
 from index.model import find
 from index.source import read
+from index.workers import HERE, Processes, Workers
 from search.deadline import MissingEncoder
 from search.engine import Engine
 from search.history import History
@@ -33,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 RATE, KEYED_RATE = 60, 300
 """Requests a minute of one caller, without and with a key, where others reach us."""
+
+MANY, PROCESSES = 20_000, 8
+"""Capabilities from which on a build takes several processes, which need some seconds
+to begin; and how many at most, since each may take 0.7 GB."""
 
 VECTORS = "past-needs-"
 """How the files begin that keep the vectors of past needs, by encoder."""
@@ -155,12 +160,25 @@ def open_store(settings: Settings, url: str | None = None) -> "Store":
 
 
 def build_generation(
-    settings: Settings, paths: tuple[Path, ...] = (), progress: Progress = silent
+    settings: Settings,
+    paths: tuple[Path, ...] = (),
+    progress: Progress = silent,
+    workers: Workers | None = None,
 ) -> Manifest:
-    """Build `paths`, or the shipped catalogue if there are none, and switch to it."""
+    """Build `paths`, or the shipped catalogue if there are none, and switch to it.
+
+    By default in as many processes as pay for what is built.
+    """
     catalog = read(list(paths) or [shipped_catalogue()])
+    if workers is None:
+        workers = _workers(catalog.capability_count)
     encoder = settings.find(settings.encoder)
-    return build(catalog, encoder, Home(settings.home), progress)
+    return build(catalog, encoder, Home(settings.home), progress, workers)
+
+
+def _workers(capabilities: int) -> Workers:
+    count = min(os.cpu_count() or 1, PROCESSES)
+    return Processes(count) if capabilities >= MANY and count > 1 else HERE
 
 
 def open_generation(settings: Settings) -> Generation:

@@ -78,6 +78,7 @@ def test_progress_reaches_the_end_of_every_stage(
         "joined": (1, 1),
         "passages": (12, 12),
         "encoder": (1, 1),
+        "vectors": (1, 1),
     }
 
 

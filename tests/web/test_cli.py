@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,31 @@ def test_a_build_says_what_it_built(instead: Run, catalog_file: Path) -> None:
     assert again["id"] == "000002"
     assert again["encoded"] == 0
     assert again["current"] is True
+
+
+def test_a_build_in_processes_is_the_same(
+    instead: Run, settings: Settings, catalog_file: Path
+) -> None:
+    files = []
+    for workers in (1, 2):
+        built = instead("build", "--catalog", catalog_file, "--workers", workers)
+        assert built.exit_code == 0
+        with Home(settings.home).open() as generation:
+            files.append(generation.manifest.files)
+    assert files[0] == files[1]
+
+
+def test_a_build_by_processes_and_a_cluster_at_once_is_refused(instead: Run) -> None:
+    result = instead("build", "--workers", "2", "--ray", "auto")
+    assert result.exit_code == 2
+    assert "--workers and --ray exclude each other" in result.stderr
+
+
+def test_a_build_on_ray_says_what_to_install(
+    instead: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert "pip install 'instead[ray]'" in refusal(instead("build", "--ray", "auto"), 2)
 
 
 def test_several_files_and_folders_are_one_catalogue(
