@@ -379,7 +379,8 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
         logger.warning("%s; serving what is here meanwhile", away)
     # Read before the server forks, so that it is read once and shared.
     generation = generation_or_first_build(settings)
-    open_history(settings).close()  # a long log is folded here, not in a timed worker
+    # A long log is folded here, not in a timed worker.
+    open_history(settings, later=True).close()
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
     sys.stdout.flush()
@@ -388,7 +389,8 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     with ExitStack() as stack:
 
         def app() -> Any:
-            history = stack.enter_context(closing(open_history(settings)))
+            opened = open_history(settings, later=True)
+            history = stack.enter_context(closing(opened))
             engine = CurrentEngine(settings, history, generation=generation)
             engine().search(Need.read("a need that warms up"))
             gc.freeze()  # what is there by now stays: nobody has to walk it again

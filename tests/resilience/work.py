@@ -52,7 +52,7 @@ def write_events(home: Path, first: int, acknowledged: Connection) -> None:
     with closing(Recorder(EventLog.beside(home))) as recorder:
         for number in count(first):
             event = MatchEvent(f"{number}", "need", "worked", NOW, "a")
-            recorder.record([event]).result()
+            recorder.write([event])
             acknowledged.send(number)
 
 
