@@ -17,6 +17,7 @@ from index.builder import build
 from index.catalog import Catalog
 from index.events import EventLog, MatchEvent, Recorder
 from index.home import Home
+from index.store import Store
 from search.engine import Engine
 from search.history import History
 from search.need import Need
@@ -45,6 +46,16 @@ def changed_catalog(number: int) -> Catalog:
 def build_changed(home: Path, number: int) -> str:
     """Build that catalogue, and return the generation's id."""
     return build(changed_catalog(number), HashingEncoder(), Home(home)).id
+
+
+def push_to(store: Path, home: Path) -> str:
+    """Push what is in use, and return its digest."""
+    return Store(str(store)).push(Home(home)).manifest.digest
+
+
+def pull_from(store: Path, home: Path) -> str:
+    """Pull what is in use, and return its digest."""
+    return Store(str(store)).pull(Home(home)).manifest.digest
 
 
 def write_events(home: Path, first: int, acknowledged: Connection) -> None:
