@@ -373,10 +373,9 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     from web.follower import Follower
 
     server.claim(host, port)
-    if settings.store and (away := Follower(settings).look()):
-        if Home(settings.home).current() is None:
-            raise away
-        logger.warning("%s; serving what is here meanwhile", away)
+    follower = Follower(settings) if settings.store else None
+    if follower and (away := follower.look()) and not Home(settings.home).current():
+        raise away
     # Read before the server forks, so that it is read once and shared.
     generation = generation_or_first_build(settings)
     # A long log is folded here, not in a timed worker.
@@ -394,7 +393,6 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
             engine = CurrentEngine(settings, history, generation=generation)
             engine().search(Need.read("a need that warms up"))
             gc.freeze()  # what is there by now stays: nobody has to walk it again
-            follower = Follower(settings) if settings.store else None
             if follower:
                 stack.enter_context(closing(follower)).start()
             return create_app(engine, history, settings, host, follower)

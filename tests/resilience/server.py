@@ -56,13 +56,17 @@ class Served(NamedTuple):
     port: int
     process: subprocess.Popen[str]
 
-    def get(self, path: str, wait_s: float = 20, body: Any = None) -> Answer:
+    def get(
+        self, path: str, wait_s: float = 20, body: Any = None, etag: str = ""
+    ) -> Answer:
         """Return the answer to a request; OSError if there is none in time.
 
-        With a body, which is sent as JSON, it is a POST.
+        With a body, which is sent as JSON, it is a POST; `etag` is of what one has.
         """
         started = time.monotonic()
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        if etag:
+            request.add_header("If-None-Match", etag)
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
@@ -73,6 +77,12 @@ class Served(NamedTuple):
             with error:
                 status, headers, body = error.code, error.headers, error.read()
         return Answer(status, dict(headers), body, time.monotonic() - started)
+
+    def metric(self, name: str) -> float:
+        """Return what `/metrics` says of one thing."""
+        lines = self.get("/metrics").body.decode().splitlines()
+        (value,) = [each.split()[1] for each in lines if each.startswith(f"{name} ")]
+        return float(value)
 
     def connect(self) -> socket.socket:
         """Return a connection on which nothing is sent yet."""

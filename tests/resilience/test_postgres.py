@@ -28,17 +28,11 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def metric(server: Served, name: str) -> float:
-    lines = server.get("/metrics").body.decode().splitlines()
-    (value,) = [each.split()[1] for each in lines if each.startswith(f"{name} ")]
-    return float(value)
-
-
 def settled(server: Served) -> None:
     """Wait until the log is there again, and nothing waits for it."""
     deadline = time.monotonic() + 30
-    while metric(server, "instead_events_waiting") or not metric(
-        server, "instead_log_up"
+    while server.metric("instead_events_waiting") or not server.metric(
+        "instead_log_up"
     ):
         server.get("/api/v1/stats")
         assert time.monotonic() < deadline
@@ -119,7 +113,7 @@ def test_no_acknowledged_event_is_lost_or_doubled_and_no_search_fails(
 
         clients.load(faults)
         settled(server)
-        assert metric(server, "instead_events_dropped_total") == 0
+        assert server.metric("instead_events_dropped_total") == 0
         worked = server.get("/api/v1/stats").json["outcomes"]["worked"]
     with closing(EventLog(postgres.url)) as log:
         events = [each for _, each in log.after()]
@@ -153,7 +147,7 @@ def test_a_server_starts_without_its_log_which_comes_later(
         }
         refused = server.get("/api/v1/feedback", body=told)
         assert refused.status == 503 and refused.headers["Retry-After"]
-        assert metric(server, "instead_log_up") == 0
+        assert server.metric("instead_log_up") == 0
         assert server.get("/readyz").status == 200
         postgres.start()
         settled(server)
