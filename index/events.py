@@ -432,7 +432,10 @@ class Recorder:
             raise late from error
 
     def flush(self) -> None:
-        """Wait until all events recorded so far are on the disk; EventError if not."""
+        """Wait until all events recorded so far are on the disk.
+
+        Raises EventError if they are not, or if the log does not answer.
+        """
         self.write([])
 
     def close(self) -> None:
@@ -440,8 +443,10 @@ class Recorder:
         with self._changed:
             self._over = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        waiting = None
+        while self._thread and self._thread.is_alive() and waiting != self.waiting:
+            waiting = self.waiting
+            self._thread.join(WRITE_S)  # no longer than it gets on
         if self.waiting:
             logger.warning("%d events are lost: %s", self.waiting, self._away)
 
@@ -460,7 +465,10 @@ class Recorder:
     def _run(self) -> None:
         while (group := self._next()) is not None:
             try:
-                self._log.append(each for entry in group for each in entry.events)
+                if any(entry.events for entry in group):
+                    self._log.append(each for entry in group for each in entry.events)
+                else:  # who flushes is told, too, whether the log is there
+                    self._log.forgettings()
             except EventError as error:
                 self._refused(group, error)
             except Exception as error:  # whatever a driver makes of what it is given
@@ -493,13 +501,12 @@ class Recorder:
             return group
 
     def _wrote(self, group: list[_Entry]) -> None:
-        written = sum(len(each.events) for each in group)
         with self._changed:
-            self.waiting -= written
-            if self._away and written:
+            self.waiting -= sum(len(each.events) for each in group)
+            if self._away:
                 waited = f"{self.waiting:,} events still wait"
                 logger.warning("the event log is there again; %s", waited)
-                self._away = None
+            self._away = None
             self._dropping = False
         for each in group:
             if each.future:

@@ -189,15 +189,21 @@ class History:
         return self.graph().artifacts.get(slug) or Outcomes()
 
     def flush(self) -> None:
-        """Wait until everything recorded is on the disk, and in the graph."""
+        """Wait until everything recorded is on the disk, and in the graph.
+
+        Raises EventError if the log does not take it or does not answer.
+        """
         self._recorder.flush()
         self._fold()
 
     def close(self) -> None:
         """Write what waits, and let the log go."""
         self._recorder.close()
-        with self._folding:
-            self._save()
+        if not self.away and self._folding.acquire(timeout=LOOK_S):
+            try:
+                self._save()
+            finally:
+                self._folding.release()
         self.log.close()
 
     def _start(self) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from index.events import EventLog
+from index.events import WRITE_S, EventLog
+from search.history import LOOK_S
 from tests.resilience.postgres import Postgres, running
 from tests.resilience.server import Served, served
 from tests.resilience.work import build_changed
@@ -92,7 +93,9 @@ class Clients:
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(30, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("fault", ["killed", "frozen"])
+@pytest.mark.parametrize(
+    "fault", ["killed", pytest.param("frozen", marks=pytest.mark.nightly)]
+)
 def test_no_acknowledged_event_is_lost_or_doubled_and_no_search_fails(
     postgres: Postgres, home: Path, fault: str, times: int
 ) -> None:
@@ -153,3 +156,30 @@ def test_a_server_starts_without_its_log_which_comes_later(
         settled(server)
         assert server.get("/api/v1/feedback", body=told).status == 202
         assert server.get("/api/v1/stats").json["outcomes"]["worked"] == 1
+
+
+def test_a_log_that_hangs_keeps_nobody_waiting_for_long(
+    postgres: Postgres, home: Path
+) -> None:
+    with served(home, INSTEAD_EVENTS=postgres.url) as server:
+        path = "/api/v1/search?q=captions"
+        found = server.get(path).json
+        told = {
+            "matchId": found["matchId"],
+            "slug": found["matches"][0]["artifact"]["slug"],
+            "outcome": "worked",
+        }
+        settled(server)
+        postgres.freeze()
+        first, *others = [server.get("/api/v1/feedback", body=told) for _ in range(6)]
+        assert {each.status for each in (first, *others)} == {503}
+        assert first.seconds < WRITE_S + 2
+        assert sum(each.seconds for each in others) < WRITE_S
+        searches = [server.get(path) for _ in range(6)]
+        assert {each.status for each in searches} == {200}
+        assert sum(each.seconds for each in searches) < LOOK_S + 3
+        postgres.thaw()
+        settled(server)
+        assert server.get("/api/v1/feedback", body=told).status == 202
+    with closing(EventLog(postgres.url)) as log:
+        assert len({each.match for _, each in log.after()}) == 7
