@@ -22,6 +22,13 @@ EngineError
 └── StorageError            the disk refuses: full, read-only, locked by another build
 """
 
+import re
+
+
+def told(url: str) -> str:
+    """Return an address as messages tell it: without a name and a password in it."""
+    return re.sub(r"//[^/@]*@", "//", url)
+
 
 class EngineError(Exception):
     """Anything the engine refuses deliberately; its text is one clear sentence."""
@@ -53,7 +60,15 @@ class UnknownArtifactError(EngineError):
 
 
 class EventError(EngineError):
-    """The event log cannot be read or written."""
+    """The event log cannot be read or written.
+
+    `away` tells that its database does not answer now, so that it may do so later.
+    """
+
+    def __init__(self, message: str, *, away: bool = False) -> None:
+        """Say what is wrong."""
+        self.away = away
+        super().__init__(message)
 
 
 class ComparisonError(EngineError):

@@ -6,16 +6,18 @@ makes writing it twice harmless. No address, cookie or user is recorded.
 
 import json
 import logging
-import queue
 import sqlite3
 import threading
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import (
     Column,
@@ -38,10 +40,15 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import (
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from index.errors import EventError
+from index.errors import EventError, told
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +71,30 @@ MAKING = 0x1257EAD
 DRIVER = "'instead[postgres]'"
 """What brings the driver of PostgreSQL."""
 
-WAITING = 100_000
-"""Answers that may wait for the disk; the events of further ones are dropped, and that
-is logged."""
+WAITING = 200_000
+"""Events that may wait for the disk, 0.6 kB each: five minutes of sixty answers a
+second with ten hits each. Further ones are dropped, and counted."""
+
+WRITE_S = 3.0
+"""Seconds that one waits for the disk at most, and that a database has to answer when
+it is connected to; once somebody waited in vain, nobody else does."""
+
+RETRY_S = 1.0
+"""Seconds between two attempts to write to a log that is away."""
+
+TOO_MANY = "too many events wait for the disk; try again later"
+
+
+AWAY = (OperationalError, InternalError, PoolTimeoutError)
+"""What says that the database does not answer, not that it was asked wrongly."""
+
+PATIENCE = {
+    "connect_timeout": f"{WRITE_S:.0f}",
+    "keepalives_idle": "10",
+    "tcp_user_timeout": "10000",
+}
+"""How soon PostgreSQL's driver notices that the server's machine is gone, unless the
+URL says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +158,27 @@ _NAMES = tuple(each.name for each in fields(MatchEvent))
 class EventLog:
     """The log at one address; safe to use from several threads and processes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, later: bool = False) -> None:
         """Open the log at an SQLAlchemy URL, made if there is none.
 
-        Raises EventError if it cannot be, or is of a newer version.
+        Raises EventError if it cannot be, or is of a newer version. One that is away
+        may come `later`: it is opened as soon as it is there, and each use of it raises
+        EventError until then.
         """
         self.url = url
+        self.later = later
         self._engine = _database(url)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._prepared = False
+        self._preparing = threading.Lock()
         if self._is_sqlite:
             event.listen(self._engine, "connect", _durable)
         try:
-            with self._connection() as connection:
-                self._prepare(connection)
-        except EventError:
+            with self._connection():
+                pass
+        except EventError as error:
+            if later and error.away:
+                return
             self.close()
             raise
 
@@ -169,17 +204,23 @@ class EventLog:
         if found is None:
             connection.execute(_version.insert().values(version=VERSION))
         elif found > VERSION:
-            message = f"the event log {self.url} has version {found}, newer than"
+            message = f"the event log {told(self.url)} has version {found}, newer than"
             raise EventError(f"{message} {VERSION}; use a newer instead")
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         try:
+            if not self._prepared:
+                with self._preparing, self._engine.begin() as connection:
+                    self._prepare(connection)
+                self._prepared = True
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise EventError(f"the event log {self.url}: {reason}") from error
+            message = f"the event log {told(self.url)}: {reason}"
+            lost = bool(getattr(error, "connection_invalidated", False))
+            raise EventError(message, away=lost or isinstance(error, AWAY)) from error
 
     def append(self, events: Iterable[MatchEvent]) -> int:
         """Return how many of `events` were new; all are on the disk then, or none."""
@@ -250,7 +291,7 @@ class EventLog:
             message = f"{gone:,} events are removed, but traces of them stay in the"
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise EventError(
-                f"{message} file of {self.url}: {reason}; forget again"
+                f"{message} file of {told(self.url)}: {reason}; forget again"
             ) from error
         return gone
 
@@ -281,14 +322,17 @@ def _database(url: str) -> Engine:
     try:
         address = make_url(url)
         if address.drivername == "postgresql":
-            address = address.set(drivername="postgresql+psycopg")
+            patience = {**PATIENCE, **address.query}
+            address = address.set(drivername="postgresql+psycopg", query=patience)
         return create_engine(address, poolclass=QueuePool, pool_pre_ping=True)
     except ModuleNotFoundError as error:
-        message = f"the event log {url} needs {error.name}"
+        message = f"the event log {told(url)} needs {error.name}"
         raise EventError(f"{message}; install it with: pip install {DRIVER}") from error
     except SQLAlchemyError as error:
         reason = str(error).splitlines()[0]
-        raise EventError(f"{url!r} is no address of a database: {reason}") from error
+        raise EventError(
+            f"{told(url)!r} is no address of a database: {reason}"
+        ) from error
 
 
 def _durable(connection: Any, _: object) -> None:
@@ -309,7 +353,10 @@ def _stamp(at: datetime) -> str:
 
 
 def _row(each: MatchEvent) -> dict[str, Any]:
-    row = asdict(each)
+    row = {
+        name: value.replace("\0", "") if isinstance(value, str) else value
+        for name, value in asdict(each).items()  # PostgreSQL has no such sign
+    }
     legs = json.dumps(each.legs) if each.legs else None
     return {**row, "at": _stamp(each.at), "legs": legs}
 
@@ -321,67 +368,184 @@ def _event(row: Any) -> MatchEvent:
     return MatchEvent(**content)
 
 
-class Recorder:
-    """Writes events from many threads, those that wait together in one commit."""
+class _Entry(NamedTuple):
+    """Events that are written together, and who waits for that, if anybody does."""
 
-    def __init__(self, log: EventLog, waiting: int = WAITING) -> None:
+    events: list[MatchEvent]
+    future: Future[None] | None = None
+
+
+class Recorder:
+    """Writes events from many threads, those that wait together in one commit.
+
+    While the log is away, what was recorded waits until it is there again. What is too
+    much to wait, or what the log refuses, is dropped, and counted.
+    """
+
+    def __init__(self, log: EventLog, most: int = WAITING) -> None:
         """Write to `log`, from a thread of its own that begins with the first event.
 
-        At most `waiting` calls wait for the disk.
+        At most `most` events wait for the disk.
         """
         self._log = log
-        self._queue: queue.Queue[tuple[list[MatchEvent], Future[int]] | None]
-        self._queue = queue.Queue(maxsize=waiting)
+        self._most = most
+        self._queue: deque[_Entry] = deque()
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._over = False
+        self._retry_at = 0.0
+        self._singly = 0
+        self._dropping = False
+        self.waiting = 0
+        self.dropped = 0
+        self._away: EventError | None = None
+        self._late: EventError | None = None
 
-    def record(self, events: Iterable[MatchEvent]) -> Future[int]:
-        """Return what is done once `events` are on the disk, or has the EventError."""
-        future: Future[int] = Future()
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._write, daemon=True)
-                self._thread.start()
+    @property
+    def away(self) -> EventError | None:
+        """Why nothing can be written now, None if it can."""
+        return self._late or self._away
+
+    def record(self, events: Iterable[MatchEvent]) -> None:
+        """Have `events` written behind; nobody waits for that."""
+        self._put(_Entry(list(events)))
+
+    def write(self, events: Iterable[MatchEvent], wait_s: float = WRITE_S) -> None:
+        """Return once `events`, and all that was recorded before, are on the disk.
+
+        Raises EventError if they are not there in `wait_s` seconds, and at once where
+        the log is known to be away. The same may then be written again.
+        """
+        if self._late or (self._away and time.monotonic() < self._retry_at):
+            raise EventError(str(self.away), away=True)
+        future: Future[None] = Future()
+        self._put(_Entry(list(events), future))
         try:
-            self._queue.put_nowait((list(events), future))
-        except queue.Full:
-            error = EventError("too many events wait for the disk; try again later")
-            future.set_exception(error)
-            logger.warning("events dropped: %s", error)
-        return future
+            future.result(wait_s)
+        except FutureTimeoutError as error:
+            future.cancel()
+            message = f"the event log did not answer within {wait_s:g} s"
+            late = EventError(f"{message}; try again later", away=True)
+            if not self.away:
+                logger.warning("%s; events wait until it does", message)
+            self._late = late
+            raise late from error
 
     def flush(self) -> None:
-        """Wait until all events recorded so far are on the disk."""
-        self.record([]).result()
+        """Wait until all events recorded so far are on the disk.
+
+        Raises EventError if they are not, or if the log does not answer.
+        """
+        self.write([])
 
     def close(self) -> None:
-        """Write what waits, and end."""
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
+        """Write what waits, and end; what a log that is away does not take is lost."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        waiting = None
+        while self._thread and self._thread.is_alive() and waiting != self.waiting:
+            waiting = self.waiting
+            self._thread.join(WRITE_S)  # no longer than it gets on
+        if self.waiting:
+            logger.warning("%d events are lost: %s", self.waiting, self._away)
 
-    def _write(self) -> None:
-        while (first := self._queue.get()) is not None:
-            group, size = [first], len(first[0])
-            end = False
-            while size < GROUP:
-                try:
-                    further = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if further is None:
-                    end = True
-                    break
-                group.append(further)
-                size += len(further[0])
-            try:
-                new = self._log.append(each for events, _ in group for each in events)
-            except EventError as error:
-                logger.warning("events not written: %s", error)
-                for _, future in group:
-                    future.set_exception(error)
-            else:
-                for _, future in group:
-                    future.set_result(new)
-            if end:
+    def _put(self, entry: _Entry) -> None:
+        with self._changed:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            self.waiting += len(entry.events)
+            if self.waiting <= self._most:
+                self._queue.append(entry)
+                self._changed.notify_all()
                 return
+        self._drop(entry, EventError(TOO_MANY, away=True))
+
+    def _run(self) -> None:
+        while (group := self._next()) is not None:
+            try:
+                if any(entry.events for entry in group):
+                    self._log.append(each for entry in group for each in entry.events)
+                else:  # who flushes is told, too, whether the log is there
+                    self._log.forgettings()
+            except EventError as error:
+                self._refused(group, error)
+            except Exception as error:  # whatever a driver makes of what it is given
+                self._refused(group, EventError(f"no event: {error}"))
+            else:
+                self._wrote(group)
+            self._late = None
+
+    def _next(self) -> list[_Entry] | None:
+        """Return what is to be written next, once it is time to; None at the end."""
+        with self._changed:
+            if self._away:
+                pause = self._retry_at - time.monotonic()
+                self._changed.wait_for(lambda: self._over, pause)
+            self._changed.wait_for(lambda: self._queue or self._over)
+            if not self._queue or (self._over and self._away):
+                return None
+            group: list[_Entry] = []
+            size = 0
+            while self._queue and size < GROUP:
+                entry = self._queue.popleft()
+                if not _is_wanted(entry.future):
+                    self.waiting -= len(entry.events)
+                    continue
+                group.append(entry)
+                size += len(entry.events)
+                if self._singly:
+                    self._singly -= 1
+                    break
+            return group
+
+    def _wrote(self, group: list[_Entry]) -> None:
+        with self._changed:
+            self.waiting -= sum(len(each.events) for each in group)
+            if self._away:
+                waited = f"{self.waiting:,} events still wait"
+                logger.warning("the event log is there again; %s", waited)
+            self._away = None
+            self._dropping = False
+        for each in group:
+            if each.future:
+                each.future.set_result(None)
+
+    def _refused(self, group: list[_Entry], error: EventError) -> None:
+        """Have those told who wait, and the others wait or be dropped."""
+        if not error.away and len(group) == 1:
+            self._drop(group[0], error)
+            return
+        told = [each for each in group if each.future and error.away]
+        with self._changed:
+            if not error.away:  # one of them is to blame: each is written alone
+                self._singly = len(group)
+            else:
+                if not self._away:
+                    logger.warning("%s; events wait until it is there again", error)
+                self._away = error
+                self._retry_at = time.monotonic() + RETRY_S
+            self._queue.extendleft(each for each in reversed(group) if each not in told)
+            self.waiting -= sum(len(each.events) for each in told)
+        for each in told:
+            assert each.future is not None
+            each.future.set_exception(error)
+
+    def _drop(self, entry: _Entry, error: EventError) -> None:
+        with self._changed:
+            self.waiting -= len(entry.events)
+            if entry.future is None:
+                self.dropped += len(entry.events)
+                if not self._dropping:
+                    logger.warning("events are dropped: %s", error)
+                self._dropping = True
+        if entry.future:
+            entry.future.set_exception(error)
+
+
+def _is_wanted(future: "Future[None] | None") -> bool:
+    """Tell whether nobody who waited has gone since; nobody goes from now on."""
+    if future is None or future.running():
+        return True
+    return future.set_running_or_notify_cancel()

@@ -31,6 +31,7 @@ from index.errors import (
     NoGenerationError,
     SettingError,
     StoreError,
+    told,
 )
 from index.generation import BUILD, LOCK, MANIFEST, Generation, Manifest, verify
 from index.home import CURRENT, Home, storage_error
@@ -63,8 +64,7 @@ class Store:
         What else fsspec knows will do as well. Credentials are those of its backend,
         from the environment. Raises SettingError if `url` is no such address.
         """
-        # Whatever stands for a user and a password there is told to nobody.
-        self.url = re.sub(r"//[^/]*@", "//", url)
+        self.url = told(url)
         try:
             self._fs, root = url_to_fs(
                 url, use_listings_cache=False, skip_instance_cache=True

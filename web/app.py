@@ -36,6 +36,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 MAX_BODY_BYTES = 1024 * 1024
 """A larger body is a mistake: the longest line of a catalogue is shorter."""
 
+RETRY_S = 5
+"""Seconds after which to try again what log, disk or encoder could not do."""
+
 COMPRESSED = {
     "COMPRESS_ALGORITHM": ["gzip"],
     "COMPRESS_MIN_SIZE": 1000,
@@ -133,6 +136,8 @@ def _refuse(app: Flask) -> None:
         response = _problem(what.http, what.title, str(error))
         if what.http == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
+        if what.http == 503:
+            response.headers["Retry-After"] = str(RETRY_S)
         return response
 
     @app.errorhandler(HTTPException)

@@ -398,13 +398,13 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     from web.follower import Follower
 
     server.claim(host, port)
-    if settings.store and (away := Follower(settings).look()):
-        if Home(settings.home).current() is None:
-            raise away
-        logger.warning("%s; serving what is here meanwhile", away)
+    follower = Follower(settings) if settings.store else None
+    if follower and (away := follower.look()) and not Home(settings.home).current():
+        raise away
     # Read before the server forks, so that it is read once and shared.
     generation = generation_or_first_build(settings)
-    open_history(settings).close()  # a long log is folded here, not in a timed worker
+    # A long log is folded here, not in a timed worker.
+    open_history(settings, later=True).close()
     address = f"http://{host}:{port}"
     show_result({"address": address}, [f"Serving on {address}"], as_json=as_json)
     sys.stdout.flush()
@@ -413,11 +413,11 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     with ExitStack() as stack:
 
         def app() -> Any:
-            history = stack.enter_context(closing(open_history(settings)))
+            opened = open_history(settings, later=True)
+            history = stack.enter_context(closing(opened))
             engine = CurrentEngine(settings, history, generation=generation)
             engine().search(Need.read("a need that warms up"))
             gc.freeze()  # what is there by now stays: nobody has to walk it again
-            follower = Follower(settings) if settings.store else None
             if follower:
                 stack.enter_context(closing(follower)).start()
             return create_app(engine, history, settings, host, follower)

@@ -22,6 +22,7 @@ class Follower:
 
     def __init__(self, settings: Settings, look_every_s: float | None = None) -> None:
         """Follow the store that is set; SettingError if there is none."""
+        self._settings = settings
         self._store = open_store(settings)
         self._home = Home(settings.home)
         self._look_every_s = LOOK_EVERY_S if look_every_s is None else look_every_s
@@ -31,6 +32,7 @@ class Follower:
             target=self._follow, name="follower", daemon=True
         )
         self.away: EngineError | None = None
+        self._said: str | None = None
 
     def look(self) -> EngineError | None:
         """Pull what the store names, if it is not in use; return what kept from it."""
@@ -46,6 +48,8 @@ class Follower:
 
     def start(self) -> None:
         """Look every few seconds from now on, in a thread of its own."""
+        self._store = open_store(self._settings)  # no connection outlives a fork
+        self._say()
         self._thread.start()
 
     def close(self) -> None:
@@ -53,12 +57,15 @@ class Follower:
         self._over.set()
 
     def _follow(self) -> None:
-        said: str | None = None
         while not self._over.wait(self._look_every_s):
-            away = self.look()
-            now = str(away) if away else None
-            if now and now != said:
-                logger.warning("%s; serving what is here meanwhile", now)
-            elif said and not now:
-                logger.warning("the store %s is there again", self._store.url)
-            said = now
+            self.look()
+            self._say()
+
+    def _say(self) -> None:
+        """Log what keeps from following, once, and that nothing does any more."""
+        now = str(self.away) if self.away else None
+        if now and now != self._said:
+            logger.warning("%s; serving what is here meanwhile", now)
+        elif self._said and not now:
+            logger.warning("the store %s is there again", self._store.url)
+        self._said = now

@@ -121,10 +121,20 @@ class _Known(Collector):
             text = "Events logged: hits shown, and what came of them."
             yield CounterMetricFamily("instead_events_logged", text, logged)
 
+        yield from self._log()
         if self._follower:
             up = 0 if self._follower.away else 1
             text = "Whether the store of generations gave what it names, 1 or 0."
             yield GaugeMetricFamily("instead_store_up", text, up)
+
+    def _log(self) -> Iterator[Metric]:
+        up = 0 if self._history.away else 1
+        text = "Whether the event log could be read and written the last time, 1 or 0."
+        yield GaugeMetricFamily("instead_log_up", text, up)
+        text = "Events that wait for the log."
+        yield GaugeMetricFamily("instead_events_waiting", text, self._history.waiting)
+        text = "Events lost: too many waited for the log, or it refused them."
+        yield CounterMetricFamily("instead_events_dropped", text, self._history.dropped)
 
     def _generation(self) -> Iterator[Metric]:
         manifest = self._engine().generation.manifest

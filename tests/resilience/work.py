@@ -17,6 +17,7 @@ from index.builder import build
 from index.catalog import Catalog
 from index.events import EventLog, MatchEvent, Recorder
 from index.home import Home
+from index.store import Store
 from search.engine import Engine
 from search.history import History
 from search.need import Need
@@ -47,12 +48,22 @@ def build_changed(home: Path, number: int) -> str:
     return build(changed_catalog(number), HashingEncoder(), Home(home)).id
 
 
+def push_to(store: Path, home: Path) -> str:
+    """Push what is in use, and return its digest."""
+    return Store(str(store)).push(Home(home)).manifest.digest
+
+
+def pull_from(store: Path, home: Path) -> str:
+    """Pull what is in use, and return its digest."""
+    return Store(str(store)).pull(Home(home)).manifest.digest
+
+
 def write_events(home: Path, first: int, acknowledged: Connection) -> None:
     """Write one event after the other, and tell its number once it is on the disk."""
     with closing(Recorder(EventLog.beside(home))) as recorder:
         for number in count(first):
             event = MatchEvent(f"{number}", "need", "worked", NOW, "a")
-            recorder.record([event]).result()
+            recorder.write([event])
             acknowledged.send(number)
 
 

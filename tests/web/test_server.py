@@ -6,15 +6,18 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from index.events import EventLog
 from index.home import Home
+from web.cli import main
+from web.settings import Settings
 
 SERVE = """
 import sys
@@ -128,3 +131,14 @@ def test_a_host_that_is_none_is_one_clear_line(
     result = instead("serve", "--host", "256.0.0.1")
     assert result.exit_code == 1
     assert "instead: 256.0.0.1:8000: " in result.stderr
+
+
+def test_a_server_with_nothing_here_and_nothing_in_its_store_is_one_clear_line(
+    settings: Settings, tmp_path: Path
+) -> None:
+    shared = replace(settings, store=str(tmp_path / "store"))
+    result = CliRunner().invoke(main, ["serve"], obj=shared)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("instead: there is no generation in ")
+    assert line.endswith(f"put one there with: instead push {tmp_path / 'store'}")
