@@ -12,7 +12,8 @@ import pytest
 
 from tests.resilience.server import Served, served
 from tests.resilience.work import build_changed
-from web.gate import AT_ONCE, RETRY_S
+from web.callers import RETRY_S
+from web.gate import AT_ONCE
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="gunicorn needs fork; waitress has its own limits"
