@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,9 +77,7 @@ class SentenceEncoder:
             for path in self._folder.rglob(pattern)
         }
         for name, path in sorted(files.items()):
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            total.update(f"{name} {content}\n".encode())
+            total.update(f"{name} {_digest(path)}\n".encode())
         return total.hexdigest()
 
     @cached_property
@@ -237,6 +235,18 @@ def _has_halves(device: str) -> bool:
     return device == "cpu" and any(map(can.get, ("avx512_bf16", "amx_bf16")))
 
 
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, read once while it stays as it is."""
+    stat = path.stat()
+    return _digest_as_of(path, (stat.st_ino, stat.st_size, stat.st_ctime_ns))
+
+
+@lru_cache(maxsize=64)
+def _digest_as_of(path: Path, state: tuple[int, ...]) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def find(setting: str | None = None) -> SentenceEncoder:
     """Return the encoder that `setting` names; the default model if it is None.
 
@@ -260,8 +270,7 @@ def _packaged() -> SentenceEncoder | None:
     weights = folder / "model.safetensors"
     if not weights.is_file():
         return None
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _digest(weights)
     if digest != DEFAULT_WEIGHTS:
         message = (
             f"{weights} is not the {DEFAULT} it should be: its SHA-256 is {digest}"
