@@ -74,7 +74,7 @@ audit: $(VENV)/tested ## asks PyPI for known vulnerabilities of what is locked; 
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip --quiet install pip-audit
 	for each in requirements.lock requirements-test.lock requirements-extras.lock; do \
-	  $(VENV)/audit/bin/pip-audit --disable-pip --requirement $$each || exit 1; done
+	  $(VENV)/audit/bin/pip-audit --strict --disable-pip --requirement $$each || exit 1; done
 
 clean: ## remove the virtual environment; generations stay where they are
 	rm -rf $(VENV)

@@ -6,7 +6,6 @@ makes writing it twice harmless. No address, cookie or user is recorded.
 
 import json
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -287,7 +286,7 @@ class EventLog:
             connection.execute(_forgettings.insert())
         try:
             self._rewrite()
-        except (sqlite3.Error, SQLAlchemyError) as error:
+        except SQLAlchemyError as error:
             message = f"{gone:,} events are removed, but traces of them stay in the"
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise EventError(
@@ -297,20 +296,14 @@ class EventLog:
 
     def _rewrite(self) -> None:
         """Write the tables anew, so that nothing is left of what was removed."""
-        if self._is_sqlite:
-            raw = self._engine.raw_connection()
-            try:
-                plain: Any = raw.driver_connection
-                plain.isolation_level = None  # VACUUM runs in no transaction
-                plain.execute("VACUUM")
-                plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            finally:
-                raw.close()
-        else:
-            with self._engine.connect() as plain:
-                plain.execution_options(isolation_level="AUTOCOMMIT").execute(
-                    text("VACUUM FULL events")  # rewrites it: nothing is left
-                )
+        # VACUUM runs in no transaction; the pool takes its connection back as it was.
+        with self._engine.connect() as plain:
+            plain.execution_options(isolation_level="AUTOCOMMIT")
+            if self._is_sqlite:
+                plain.execute(text("VACUUM"))
+                plain.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+            else:
+                plain.execute(text("VACUUM FULL events"))  # rewrites it
 
     def close(self) -> None:
         """Close all connections."""

@@ -91,9 +91,7 @@ class SentenceEncoder:
             for path in self._folder.rglob(pattern)
         }
         for name, path in sorted(files.items()):
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            total.update(f"{name} {content}\n".encode())
+            total.update(f"{name} {_digest(path)}\n".encode())
         return total.hexdigest()
 
     @cached_property
@@ -262,6 +260,18 @@ def _has_halves(device: str) -> bool:
     return device == "cpu" and any(map(can.get, ("avx512_bf16", "amx_bf16")))
 
 
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, read once while it stays as it is."""
+    stat = path.stat()
+    return _digest_as_of(path, (stat.st_ino, stat.st_size, stat.st_ctime_ns))
+
+
+@lru_cache(maxsize=64)
+def _digest_as_of(path: Path, state: tuple[int, ...]) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def find(setting: str | None = None) -> SentenceEncoder:
     """Return the encoder that `setting` names; the default model if it is None.
 
@@ -296,8 +306,7 @@ def _packaged() -> SentenceEncoder | None:
     weights = folder / "model.safetensors"
     if not weights.is_file():
         return None
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _digest(weights)
     if digest != DEFAULT_WEIGHTS:
         message = (
             f"{weights} is not the {DEFAULT} it should be: its SHA-256 is {digest}"

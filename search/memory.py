@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.catalog import Catalog
+from index.disk import sync
 from index.hits import Scores
 from index.vector import Neighbours
 from search.graph import MatchGraph
@@ -218,6 +219,7 @@ class Memory:
         table["need"] = [np.void(each) for each in self._vectors]
         table["vector"] = list(self._vectors.values())
         np.save(aside, table)
+        sync(aside)
         aside.replace(path)
 
     def load(self, path: Path) -> None:

@@ -18,6 +18,9 @@ MINUTE = 60.0
 UNCOUNTED = ("probes", "metrics")
 """Blueprints that may be asked at any rate: those that supervisors ask."""
 
+RETRY_S = 1
+"""Seconds after which one should come again that there was no room for."""
+
 REMEMBERED = 10_000
 """Callers remembered at most; of more, those that have been away longest are not."""
 

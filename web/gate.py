@@ -5,7 +5,7 @@ import threading
 from flask import Flask, g, request
 from werkzeug.exceptions import ServiceUnavailable
 
-from web.callers import UNCOUNTED
+from web.callers import RETRY_S, UNCOUNTED
 
 AT_ONCE = 4
 """Requests in work: two cores do no more of them in a second if there are more."""
@@ -13,8 +13,8 @@ AT_ONCE = 4
 WAITING = 16
 """Requests that wait to be, half a second of work."""
 
-WAIT_S, RETRY_S = 1.0, 1
-"""Seconds that one waits at most, and those after which it should come again."""
+WAIT_S = 1.0
+"""Seconds that one waits at most."""
 
 
 class Gate:

@@ -18,7 +18,7 @@ from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from web import access
-from web.refusal import refused
+from web.refusal import NoRoomError, refused
 
 PEEKED = 32 * 1024
 """Bytes of a request that are waited for; a longer one is read by a thread."""
@@ -26,6 +26,15 @@ PEEKED = 32 * 1024
 PATIENCE_S = 10.0
 """Seconds that a request may take to arrive, and those that a thread may be kept by a
 longer one, or by a client that does not take its answer."""
+
+AT_A_TIME = 64
+"""Connections taken at most before those are looked after that are there."""
+
+LOOK_EVERY_S = 0.1
+"""Seconds between two looks for connections whose time is over."""
+
+SUPERVISORS = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz|metrics)[ ?]")
+"""How the requests begin that are never refused for want of room."""
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?=\r\n|\Z)")
 
@@ -47,9 +56,20 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         super().__init__(*given, **named)
         self._since: dict[TConn, float] = {}
         self._seen: dict[TConn, int] = {}
+        self._taken = 0
+        self._next_look = 0.0
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take the connections that wait: in a flood they are hundreds."""
+        for _ in range(AT_A_TIME):
+            taken = self._taken
+            super().accept(listener)
+            if self._taken == taken or self.nr_conns >= self.worker_connections:
+                return
 
     def enqueue_req(self, conn: TConn) -> None:
         """Give `conn` to a thread if its request has arrived, else to the poller."""
+        self._taken += 1
         now = time.monotonic()
         since = self._since.setdefault(conn, now)
         # A client that does not wait for answers may have sent the next request.
@@ -58,6 +78,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         if seen is None or arrived(seen) or len(seen) == self._seen.get(conn):
             # Whole, or nothing more will come: a thread answers or closes it.
             self._seen.pop(conn, None)
+            if seen and self._is_full() and not SUPERVISORS.match(seen):
+                self._refuse(conn, len(seen))
+                return
             self._since[conn] = now
             conn.data_ready = True
             self._wants(conn, 1)
@@ -71,6 +94,29 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         self.pending_conns.append(conn)
         readable = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, EVENT_READ, readable)
+
+    def _is_full(self) -> bool:
+        """Return whether more requests are with threads than there are threads."""
+        return len(self._since) - len(self._seen) > int(self.cfg.threads)
+
+    def _refuse(self, conn: TConn, size: int) -> None:
+        """Answer a request that there is no room for, for a tenth of its cost.
+
+        Of a flood, the application would refuse a few hundred a second: the others
+        would keep supervisors waiting.
+        """
+        id_ = uuid.uuid4().hex
+        code, response = refused(NoRoomError(), id_)
+        access.line(None, None, code, 0.0, id_)
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.recv(size)  # what was not read would take the answer along
+            conn.sock.send(response)
+        except OSError:
+            self.log.debug("who asked went away")
+        self._since.pop(conn, None)
+        self.nr_conns -= 1
+        conn.close()
 
     @staticmethod
     def _peek(conn: TConn) -> bytes | None:
@@ -95,6 +141,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     def murder_pending(self) -> None:
         """Close connections whose time is over, also those that keep a thread."""
         now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_EVERY_S
         for conn in [*self.pending_conns]:
             if conn.timeout <= now:
                 self.pending_conns.remove(conn)

@@ -11,7 +11,12 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
+from web.callers import RETRY_S
 from web.payload import problem
+
+
+class NoRoomError(Exception):
+    """All that can be worked on at once is being worked on."""
 
 
 class Refusal(NamedTuple):
@@ -21,9 +26,17 @@ class Refusal(NamedTuple):
     code: int
     title: str
     detail: str
+    fields: str = ""
 
 
 REFUSALS = (
+    Refusal(
+        NoRoomError,
+        503,
+        "Service Unavailable",
+        f"The server has too much to do; come again in {RETRY_S} s.",
+        f"Retry-After: {RETRY_S}\r\n",
+    ),
     Refusal(
         LimitRequestLine,
         414,
@@ -76,6 +89,6 @@ def refused(error: Exception, id_: str) -> tuple[int, bytes]:
     head = (
         f"HTTP/1.1 {refusal.code} {refusal.title}\r\nConnection: close\r\n"
         "Content-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\nX-Request-Id: {id_}\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nX-Request-Id: {id_}\r\n{refusal.fields}\r\n"
     )
     return refusal.code, head.encode() + body

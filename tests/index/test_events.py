@@ -104,6 +104,19 @@ def test_what_is_forgotten_is_gone_from_the_disk(
         assert secret.encode() not in path.read_bytes()
 
 
+def test_after_forgetting_what_fails_is_undone_as_before(file_log: EventLog) -> None:
+    file_log.forget(NOW)
+
+    def half() -> None:
+        with file_log._connection() as connection:
+            connection.exec_driver_sql("INSERT INTO forgettings DEFAULT VALUES")
+            connection.exec_driver_sql("no SQL")
+
+    with pytest.raises(EventError, match="syntax error"):
+        half()
+    assert file_log.forgettings() == 1
+
+
 def test_a_log_of_a_newer_version_is_refused(log: EventLog) -> None:
     with log._connection() as connection:
         connection.exec_driver_sql("UPDATE schema_version SET version = 99")

@@ -39,6 +39,21 @@ def test_the_default_model_is_the_packaged_one(real: SentenceEncoder) -> None:
     assert len(real.digest) == 64
 
 
+def test_the_files_of_a_model_are_read_once_while_they_stay_as_they_are(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = find(str(tiny)).digest
+    with monkeypatch.context() as patched:
+        patched.setattr("hashlib.file_digest", lambda *_: pytest.fail("read again"))
+        assert find(str(tiny)).digest == digest
+    path = tiny / "modules.json"
+    before = path.read_bytes()
+    path.write_bytes(before + b" ")
+    assert find(str(tiny)).digest != digest
+    path.write_bytes(before)
+    assert find(str(tiny)).digest == digest
+
+
 def test_vectors_are_unit_and_near_in_meaning(real: SentenceEncoder) -> None:
     vectors = real.encode_passages(
         ["describe a picture", "image captioning", "query a database with SQL"]

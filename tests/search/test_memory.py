@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -229,3 +230,21 @@ def test_a_hit_says_what_was_told_of_it_for_needs_like_it(engine: Engine) -> Non
     assert "3 of 4 who needed something like this said it worked." in why(
         hits["sketcher"]
     )
+
+
+def test_vectors_that_the_disk_may_not_keep_replace_none_that_it_has(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kept.npy"
+    teach(engine, (NEED, "sketcher", "worked"))
+    engine.ranker.memory.save(path)
+    before = path.read_bytes()
+    teach(engine, ("another need", "sketcher", "worked"))
+
+    def full(_: int) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        engine.ranker.memory.save(path)
+    assert path.read_bytes() == before

@@ -21,6 +21,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs 
 
 ARTIFACTS, CALLERS, PATIENCE_S = 12, 4, 2.0
 
+BACK = 4
+"""Of so many switches, the last goes back to the generation before."""
+
 
 def edition(number: int) -> list[dict[str, Any]]:
     """Return a catalogue in which everything names the edition it is from."""
@@ -92,13 +95,16 @@ def load(address: str, faults: list[str], asked: list[str]) -> Iterator[None]:
 
 
 def rebuilt(home: Home, times: int) -> None:
-    """Serve `home` under load, and build it anew so many times."""
+    """Serve `home` under load, and switch so many times: to a new build, or back."""
     faults: list[str] = []
     asked: list[str] = []
     build(to_catalog(edition(0)), HashingEncoder(), home)
     with served(home.path) as address, load(address, faults, asked):
         for number in range(1, times + 1):
-            manifest = build(to_catalog(edition(number)), HashingEncoder(), home)
+            if number % BACK:
+                manifest = build(to_catalog(edition(number)), HashingEncoder(), home)
+            else:
+                manifest = home.rollback()
             built = time.monotonic()
             while True:
                 ready = requests.get(f"{address}/readyz", timeout=30).json()
@@ -111,10 +117,8 @@ def rebuilt(home: Home, times: int) -> None:
     assert len(asked) > times * len(PATHS)
 
 
-def test_a_few_rebuilds_under_load(tmp_path: Path) -> None:
-    rebuilt(Home(tmp_path / "home"), 3)
-
-
-@pytest.mark.nightly
-def test_twenty_rebuilds_under_load(tmp_path: Path) -> None:
-    rebuilt(Home(tmp_path / "home"), 20)
+@pytest.mark.parametrize("times", [20, pytest.param(200, marks=pytest.mark.nightly)])
+def test_switches_under_load_fail_no_request_and_mix_nothing(
+    tmp_path: Path, times: int
+) -> None:
+    rebuilt(Home(tmp_path / "home"), times)
