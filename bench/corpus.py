@@ -293,7 +293,7 @@ class GivenEncoder:
 
     def __init__(self, real: Encoder, out: Path, size: int) -> None:
         """Look up what `write` left in `out`."""
-        self._real = real
+        self._real, self._out, self._size = real, out, size
         self._vectors = np.load(out / f"{size}.npy", mmap_mode="r")
         keys = np.load(out / f"{size}.digests.npy")
         self._order = np.argsort(keys, kind="stable")
@@ -303,6 +303,9 @@ class GivenEncoder:
         self.encode_need = real.encode_need
         self.is_word = real.is_word
         self.export = real.export
+
+    def __reduce__(self) -> tuple[type["GivenEncoder"], tuple[Encoder, Path, int]]:
+        return GivenEncoder, (self._real, self._out, self._size)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the given vectors of passages; equal texts have the first's."""

@@ -9,6 +9,7 @@ bench/peers.py names is compared with where it is installed.
 """
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -60,6 +61,8 @@ from index.home import Home
 from index.keyword import fields
 from index.model import find
 from index.source import read
+from index.workers import HERE, Processes, Workers
+from web.__main__ import ALLOCATIONS
 
 SIZES, MILLION = (10_000, 100_000), 1_000_000
 
@@ -67,6 +70,9 @@ WARM, FEW, MANY, ALONE = 5, 60, 400, 1000
 """Needs asked to warm up; where somebody takes long; of two legs; of ours alone."""
 
 CLIENTS = 2
+
+PROCESSES = (2, 4)
+"""Processes that build, beside one alone."""
 
 SHELL, STARTS = 7, 3
 """Runs of `search` and of `serve`."""
@@ -380,15 +386,20 @@ class Bench:
 
     def build(self, size: int) -> Iterator[Row]:
         """Yield what a build takes, embeddings given, and what it leaves."""
+        several = {}
+        for count in PROCESSES:
+            with tempfile.TemporaryDirectory() as folder:
+                given = (self.corpus.folder, size, Path(folder), count)
+                several[count] = apart(built, *given)
         with tempfile.TemporaryDirectory() as folder:
             found = apart(built, self.corpus.folder, size, Path(folder))
             generation = next((Path(folder) / "generations").glob("0*"))
             sizes = {each.name: megabytes(each) for each in generation.iterdir()}
-        stages = ", ".join(
-            f"{name} {seconds:.1f}" for name, seconds in found["stages"].items()
-        )
-        what = f"build, embeddings given ({stages})"
+        what = f"build, embeddings given ({_stages(found)})"
         yield within(size, what, found["seconds"], "s", self.aim(size, 60))
+        for count, other in several.items():
+            what = f"the same, by {count} processes ({_stages(other)})"
+            yield within(size, what, other["seconds"], "s", self.aim(size, 60))
         yield within(size, "peak memory of the build", found["memory_mb"], "MB")
         largest = sorted(sizes, key=lambda name: -sizes[name])[:5]
         parts = ", ".join(f"{name} {sizes[name]:,.0f}" for name in largest)
@@ -418,19 +429,26 @@ class Bench:
         yield Row(size, f"recall@{DEPTH}", f"{near:.4f}", aim="0.95", met=near >= 0.95)
 
 
-def built(corpus: Path, size: int, home: Path) -> dict[str, Any]:
+def _stages(found: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {took:.1f}" for name, took in found["stages"].items())
+
+
+def built(corpus: Path, size: int, home: Path, count: int = 1) -> dict[str, Any]:
     """Return the seconds of a build, embeddings given, of its stages, and its memory.
 
-    The stages are what it reports to whoever waits.
+    The stages are what it reports to whoever waits; `count` processes work for it.
     """
+    gc.set_threshold(ALLOCATIONS, 20, 50)  # as the command does
     encoder = GivenEncoder(find(), corpus, size)
+    workers: Workers = Processes(count) if count > 1 else HERE
     started = time.perf_counter()
     began = {"catalogue": started}
 
     def progress(stage: str, done: int, total: int) -> None:
         began.setdefault(stage, time.perf_counter())
 
-    build(read([corpus / f"{size}.jsonl"]), encoder, Home(home), progress)
+    catalog = read([corpus / f"{size}.jsonl"])
+    build(catalog, encoder, Home(home), progress, workers)
     ends = [*list(began.values())[1:], time.perf_counter()]
     return {
         "seconds": ends[-1] - started,

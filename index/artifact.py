@@ -45,7 +45,8 @@ def _plain(text: str) -> str:
     text = text.strip()
     if not text:
         raise ValueError("is empty")
-    if found := _CONTROL.search(text):
+    # What is printable has none: nearly every text, told at once.
+    if not text.isprintable() and (found := _CONTROL.search(text)):
         if found[0] >= "\ud800":
             raise ValueError("contains half a surrogate pair")
         raise ValueError(f"contains the control character U+{ord(found[0]):04X}")

@@ -165,6 +165,11 @@ class Automaton:
         """Return whether a phrase has `word`, or a vocabulary that phrases may use."""
         return word in self._words or word in self._slots
 
+    @property
+    def beginnings(self) -> frozenset[str] | None:
+        """The words that phrases can begin with; None if figures can, too."""
+        return None if self._figures else self._begins
+
     def may_begin(self, word: str) -> bool:
         """Return whether a phrase can begin with `word`; most words begin none."""
         return word in self._begins or (self._figures and word[0].isdecimal())

@@ -7,13 +7,15 @@ that people who need a capability would type, so they are needs with a known ans
 
 import hashlib
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.catalog import Catalog
-from index.encoder import NeedEncoder, Vectors
+from index.encoder import ExportedEncoder, NeedEncoder, Vectors
 
 FILE = "closeness.json"
 
@@ -36,7 +38,11 @@ def needs(catalog: Catalog, encoder: NeedEncoder) -> Vectors:
         for intent in capability.intents
     }
     chosen = sorted(distinct, key=lambda text: hashlib.sha256(text.encode()).digest())
-    vectors = [encoder.encode_need(intent) for intent in chosen[:SAMPLE]]
+    if isinstance(encoder, ExportedEncoder):  # others may have one text at a time
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            vectors = [*pool.map(encoder.encode_need, chosen[:SAMPLE])]
+    else:
+        vectors = [*map(encoder.encode_need, chosen[:SAMPLE])]
     return np.array(vectors, dtype=np.float32)
 
 

@@ -180,6 +180,7 @@ class Home:
 
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Return `error` of the operating system as one that says what to do."""
-    reason = error.strerror or str(error)
+    # NumPy says how many of a file's numbers went, and not why the rest did not.
+    reason = error.strerror or f"the disk took but a part of a file ({error})"
     message = f"cannot write to {path}: {reason}"
     return StorageError(f"{message}; free or open it, or choose another with --home")

@@ -102,10 +102,11 @@ class Names:
             return
         matches = list(_WORD.finditer(text))
         end = 0
-        for at, word in enumerate(words):
-            length = min(self._longest.get(word, 0), len(words) - at)
-            if not length or at < end:
+        for at in [at for at, word in enumerate(words) if word in self._longest]:
+            if at < end:
                 continue
+            word = words[at]
+            length = min(self._longest[word], len(words) - at)
             while length and tuple(words[at : at + length]) not in self._by_name:
                 length -= 1
             end = at + length

@@ -193,7 +193,7 @@ def _segment(
             continue
         writer.start_field(field, schema[field])
         last = -1
-        for term, *posting in zip(
+        for term, row, frequency, value, length in zip(
             own.terms.tolist(),
             own.rows.tolist(),
             own.frequencies.astype(np.float64).tolist(),
@@ -206,7 +206,7 @@ def _segment(
                     writer.finish_term()
                 writer.start_term(encoded[term])
                 last = term
-            writer.add(*posting)
+            writer.add(row, frequency, value, length)
         writer.finish_term()
         writer.finish_field()
     writer.close()

@@ -166,11 +166,15 @@ def _repeated(values: Sequence[str]) -> list[str]:
 
 
 def _unread(record: dict[str, Any]) -> tuple[str, ...]:
-    unread = [name for name in record if name not in Artifact.model_fields]
+    unread = [name for name in record if name not in _READ]
     for number, capability in enumerate(record["capabilities"]):
         unread += [
             f"capabilities[{number}].{name}"
             for name in capability
-            if name not in Capability.model_fields
+            if name not in _READ_OF_CAPABILITIES
         ]
     return tuple(unread)
+
+
+_READ = frozenset(Artifact.model_fields)
+_READ_OF_CAPABILITIES = frozenset(Capability.model_fields)

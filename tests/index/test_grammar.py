@@ -1,9 +1,12 @@
 """The table: every row has its example, and every example its reading."""
 
 import re
+from copy import copy
 from importlib.resources import files
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from index.grammar import Grammar, Rule, grammar
 from index.slots import tokens
@@ -86,6 +89,21 @@ def test_prices_and_records_are_read() -> None:
     assert found[1] is True
     denied = list(grammar().recorded("It needs an internet connection."))
     assert denied[0][1] is False
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["It", "runs", "fully offline.", "on", "edge's", "can't", "\u0130n", "\xdf",
+             "in-house", "C++", "no", "GPU#", "locally", "needs", "an", "OFF", "Runs",
+             "internet connection", "w\u0131thout", "WITHOUT", "\u2019s", "CPU.", "12"]
+        )
+    ).map(" ".join)
+)  # fmt: skip
+def test_a_record_that_is_passed_over_tells_nothing(text: str) -> None:
+    careful = copy(grammar())
+    vars(careful)["_telling"] = frozenset()
+    assert [*grammar().recorded(text)] == [*careful.recorded(text)]
 
 
 def test_a_malformed_phrase_is_refused() -> None:

@@ -254,6 +254,16 @@ def test_a_cluster_that_loses_a_node_builds_the_same_bytes(
     assert files == expected
 
 
+@pytest.mark.model
+@pytest.mark.nightly
+def test_the_model_gives_the_same_bits_on_a_cluster(cluster: Any) -> None:
+    texts = ["Grounded captioning", "Transcribes speech, who said what. " * 9] * 8
+    encoder = find()
+    with Cluster(cluster.address) as workers:
+        (sent,) = workers.map(encoder.encode_passages, [texts])
+        np.testing.assert_array_equal(encoder.encode_passages(texts), sent)
+
+
 def test_an_address_without_a_cluster_says_so() -> None:
     pytest.importorskip("ray")
     with pytest.raises(WorkerError, match="no Ray cluster answers at"):
