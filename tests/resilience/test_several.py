@@ -34,17 +34,18 @@ def builder(scratch: Path) -> Path:
 
 
 @pytest.fixture
-def servers(builder: Path, scratch: Path, tmp_path: Path) -> Iterator[list[Served]]:
+def servers(builder: Path, scratch: Path) -> Iterator[list[Served]]:
     """Two servers, each with a home of its own in which nothing was built."""
-    with running(tmp_path / "postgres") as postgres, ExitStack() as stack:
+    with running() as postgres, ExitStack() as stack:
         found = []
         for name in ("one", "other"):
             (scratch / name).mkdir()
-            shared = {
-                "INSTEAD_STORE": str(scratch / "store"),
-                "INSTEAD_EVENTS": postgres.url,
-            }
-            found.append(stack.enter_context(served(scratch / name, **shared)))
+            server = served(
+                scratch / name,
+                INSTEAD_STORE=str(scratch / "store"),
+                INSTEAD_EVENTS=postgres.url,
+            )
+            found.append(stack.enter_context(server))
         yield found
 
 
@@ -53,6 +54,10 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def tag(server: Served, path: str) -> str:
+    return server.get(path).headers["ETag"]
 
 
 def search(server: Served) -> Any:
@@ -84,6 +89,7 @@ def test_two_servers_on_one_store_and_one_log_are_one(
         return bool(artifact["outcomes"]["worked"] == 1)
 
     until(lambda: all(map(counted, servers)))
+    until(lambda: len({tag(each, ASKED[0]) for each in servers}) == 1)  # it is learned
     for path in ASKED:
         given = [each.get(path) for each in servers]
         assert given[0].status == 200
