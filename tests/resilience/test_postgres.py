@@ -18,8 +18,8 @@ from tests.resilience.work import build_changed
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    with running(tmp_path / "postgres") as server:
+def postgres() -> Iterator[Postgres]:
+    with running() as server:
         yield server
 
 
