@@ -19,6 +19,7 @@ EngineError
 │   └── MismatchError           of another encoder or another format
 ├── StoreError              the store of generations is away, or lacks something
 ├── WorkerError             nobody is left to do the work of a build
+├── ClusterError            the Ray cluster, or a shard on it, is not there
 └── StorageError            the disk refuses: full, read-only, locked by another build
 """
 
@@ -117,6 +118,10 @@ class StoreError(EngineError):
 
 class WorkerError(EngineError):
     """The processes or the cluster that were to do the work of a build cannot."""
+
+
+class ClusterError(EngineError):
+    """The Ray cluster cannot be joined, or a shard on it cannot be had in time."""
 
 
 class StorageError(EngineError):

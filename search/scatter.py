@@ -51,7 +51,7 @@ class Shards(Protocol):
     ) -> dict[int, list[Any]]:
         """Return what `method` of each shard says, by number, to what it is `given`.
 
-        Raises ShardError if one of them cannot be had in time: an answer without it
+        Raises ClusterError if one of them cannot be had in time: an answer without it
         would leave out what may be best, and look whole.
         """
         ...

@@ -389,20 +389,46 @@ def alternatives(
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--ray", metavar="ADDRESS", help="Shards on the Ray cluster HOST:PORT.")
+@click.option(
+    "--shards", type=click.IntRange(1), default=1, show_default=True,
+    help="With --ray: parts that the catalogue is cut into.",
+)  # fmt: skip
+@click.option(
+    "--replicas", type=click.IntRange(1), default=1, show_default=True,
+    help="With --ray: copies of each part.",
+)  # fmt: skip
 @common
-def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    ray: str | None,
+    shards: int,
+    replicas: int,
+    *,
+    as_json: bool,
+) -> None:
     """Serve web pages and the JSON API until interrupted."""
+    from index.cluster import Layout, ShardCluster, deploy_apart
     from web import access, server
     from web.app import create_app
     from web.current import CurrentEngine
     from web.follower import Follower
 
+    layout = Layout(ray, shards, replicas) if ray is not None else None
+    if layout:
+        layout.check()
+    elif max(shards, replicas) > 1:
+        raise click.UsageError("--shards and --replicas need --ray ADDRESS")
     server.claim(host, port)
     follower = Follower(settings) if settings.store else None
     if follower and (away := follower.look()) and not Home(settings.home).current():
         raise away
     # Read before the server forks, so that it is read once and shared.
     generation = generation_or_first_build(settings)
+    if layout:
+        deploy_apart(layout, generation)
     # A long log is folded here, not in a timed worker.
     open_history(settings, later=True).close()
     address = f"http://{host}:{port}"
@@ -413,9 +439,14 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
     with ExitStack() as stack:
 
         def app() -> Any:
+            cluster = (
+                stack.enter_context(closing(ShardCluster(layout))) if layout else None
+            )
             opened = open_history(settings, later=True)
             history = stack.enter_context(closing(opened))
-            engine = CurrentEngine(settings, history, generation=generation)
+            engine = CurrentEngine(
+                settings, history, generation=generation, cluster=cluster
+            )
             engine().search(Need.read("a need that warms up"))
             gc.freeze()  # what is there by now stays: nobody has to walk it again
             if follower:

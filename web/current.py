@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 
+from index.cluster import DRAIN_S, ShardCluster
 from index.errors import EncoderError, EngineError
 from index.generation import Generation
 from index.home import Home
@@ -26,23 +27,28 @@ class CurrentEngine:
         history: History | None = None,
         look_every_s: float = 1.0,
         generation: Generation | None = None,
+        cluster: ShardCluster | None = None,
     ) -> None:
         """Open the engine in use, taught by `history`; GenerationError if none is.
 
-        It begins with `generation`, if that is open already.
+        It begins with `generation`, if that is open already. With a `cluster`, shards
+        on it look for what may be meant; ClusterError if they cannot be had.
         A request looks for a switch when the last look is `look_every_s` ago.
         """
         self._look_every_s = look_every_s
         self._settings = settings
         self._home = Home(settings.home)
         self._lock = threading.Lock()
+        self._following = threading.Lock()
         self._history = history
+        self._cluster = cluster
         self._named = generation.id if generation else self._home.current()
         self._engine = self._open(generation)
         self._next_look = time.monotonic() + look_every_s
 
     def _open(self, generation: Generation | None = None) -> Engine:
-        engine = open_engine(self._settings, generation)
+        shards = self._cluster.shards if self._cluster else None
+        engine = open_engine(self._settings, generation, shards)
         self._next_lesson = time.monotonic() + LEARN_EVERY_S
         if self._history:
             try:
@@ -64,13 +70,27 @@ class CurrentEngine:
             named = self._home.current()
             if named != self._named:
                 self._named = named
-                self._engine = self._open()
-                logger.info("switched generation=%s", self._engine.generation.id)
+                if self._cluster:  # shards take seconds to open: nobody waits for them
+                    threading.Thread(target=self._follow, daemon=True).start()
+                else:
+                    self._follow()
             elif self._history and time.monotonic() >= self._next_lesson:
                 self._next_lesson = time.monotonic() + LEARN_EVERY_S
                 self._engine.ranker.memory.learn(self._history.graph())
-        except EngineError as error:
-            logger.warning("still on %s: %s", self._engine.generation.id, error)
         finally:
             self._lock.release()
         return self._engine
+
+    def _follow(self) -> None:
+        """Switch to the generation in use; on a cluster, the one before ends then."""
+        with self._following:
+            before = self._engine
+            try:
+                self._engine = self._open()
+            except EngineError as error:
+                logger.warning("still on %s: %s", before.generation.id, error)
+                return
+            logger.info("switched generation=%s", self._engine.generation.id)
+            if self._cluster:
+                time.sleep(DRAIN_S)
+                self._cluster.leave(before.generation)

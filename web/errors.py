@@ -31,6 +31,7 @@ STATUSES: dict[type[errors.EngineError], Status] = {
     errors.MismatchError: Status(1, 503, "The generation does not fit"),
     errors.StoreError: Status(1, 503, "The store is not available"),
     errors.WorkerError: Status(1, 503, "The build has no workers"),
+    errors.ClusterError: Status(1, 503, "A part of the catalogue cannot be reached"),
     errors.StorageError: Status(1, 503, "The disk refuses"),
 }
 

@@ -26,6 +26,7 @@ from index.workers import HERE, Processes, Workers
 from search.deadline import MissingEncoder
 from search.engine import Engine
 from search.history import History
+from search.scatter import Shards
 
 if TYPE_CHECKING:
     from index.store import Store
@@ -197,15 +198,21 @@ def open_generation(settings: Settings) -> Generation:
     return generation
 
 
-def open_engine(settings: Settings, generation: Generation | None = None) -> Engine:
+def open_engine(
+    settings: Settings,
+    generation: Generation | None = None,
+    shards: Callable[[Generation], Shards] | None = None,
+) -> Engine:
     """Return the engine of `generation`, by default of the one in use.
 
-    Without an encoder words alone answer. Raises what `open_generation` does.
+    With `shards`, those that it returns look for what may be meant. Without an encoder
+    words alone answer. Raises what `open_generation` does, and `shards`.
     """
     generation = generation or open_generation(settings)
     try:
         encoder = _encoder_or_none(settings, generation)
-        return Engine(generation, encoder, explore=settings.explore)
+        cut = shards(generation) if shards else None
+        return Engine(generation, encoder, explore=settings.explore, shards=cut)
     except BaseException:
         generation.close()
         raise

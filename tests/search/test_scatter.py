@@ -1,6 +1,5 @@
 """However a catalogue is cut, it gives the answers of the whole, to the last bit."""
 
-import json
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,17 +22,11 @@ from index.source import read
 from search import ranking
 from search.deadline import MissingEncoder
 from search.engine import Engine
-from search.graph import MatchGraph
 from search.need import Need
 from search.scatter import REMEMBERED, ScatteredVector
+from tests.answers import NEEDS, said
 from tests.conftest import HashingEncoder, to_catalog
-from web import asking, payload
 from web.settings import shipped_catalogue
-
-NEEDS = [
-    json.loads(line)["text"]
-    for line in Path("bench/needs/needs.jsonl").read_text(encoding="utf-8").splitlines()
-]
 
 OTHERS = (
     "whisper",
@@ -66,13 +59,6 @@ class Here:
         }
         back: dict[int, list[Any]] = pickle.loads(pickle.dumps(told))
         return back
-
-
-def said(engine: Engine, text: str, offset: int = 0, **given: Any) -> dict[str, Any]:
-    """Return all that a search answers, explained."""
-    found = engine.search(Need.read(text, **given), 10, offset)
-    standing = asking.standing(engine, MatchGraph())
-    return payload.answer(found, engine.catalog.slugs, standing, None, 0, explain=True)
 
 
 def same(

@@ -1,0 +1,389 @@
+"""Shards on a Ray cluster: how they get there, are asked, are followed and end.
+
+One Ray Serve application for each generation and layout, named by both: two generations
+are never mixed, and servers that want the same share it. Serve starts each shard's
+replicas on different machines where there are some, checks their health, and starts
+another where one has died. Ray is imported where it is needed, and never before a fork.
+"""
+
+import importlib.util
+import logging
+import re
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from index.errors import ClusterError, EngineError, NoGenerationError, SettingError
+from index.generation import Generation, Manifest
+from index.shard import Shard, parts
+
+NAMESPACE = "instead"
+
+JOIN_S, READY_S = 30.0, 300.0
+"""Seconds for joining a cluster, and for all shards to open their files."""
+
+DEADLINE_S, TRY_S, PAUSE_S = 10.0, 2.0, 0.05
+"""Seconds that a need waits for a shard, that one replica of it has, and between tries:
+a scan takes milliseconds, and after a machine has died the others answer at once."""
+
+DRAIN_S = 15.0
+"""Seconds that the shards of the generation before stay for requests under way."""
+
+ONGOING, QUEUED = 8, 64
+"""Requests that a replica has at once, and that wait for one: more are refused."""
+
+CONNECT_S = 5.0
+"""Seconds that the head of a cluster has to accept a connection."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The address of a Ray cluster, and how many shards and replicas it is to have."""
+
+    address: str
+    shards: int = 1
+    replicas: int = 1
+
+    def check(self) -> None:
+        """Raise SettingError without Ray, ClusterError if nobody is at the address."""
+        if importlib.util.find_spec("ray") is None:
+            message = "--ray needs Ray, which is not installed"
+            raise SettingError(
+                f"{message}; install it with: pip install 'instead[ray]'"
+            )
+        if self.address == "auto":
+            return
+        host, _, port = self.address.rpartition(":")
+        if not host or not port.isdecimal() or "/" in host:
+            message = f"--ray should be the head's HOST:PORT, not {self.address!r}"
+            raise SettingError(
+                f"{message}; `ray start` prints it, such as 10.0.0.1:6379"
+            )
+        try:
+            socket.create_connection((host, int(port)), CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise _unreachable(self.address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> ClusterError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ClusterError(
+        f"the Ray cluster at {address} cannot be joined: {reason}; start it with `ray "
+        "start --head`, and join this machine with `ray start --address=HOST:PORT`"
+    )
+
+
+class Replica:
+    """One of the copies of a shard, as Ray Serve runs it."""
+
+    def __init__(
+        self, folder: str, digest: str, rows: tuple[int, int], *_: Any
+    ) -> None:
+        """Open rows of the generation in `folder`, if that is the one with `digest`.
+
+        The rest are handles of the application's other shards, which makes it one.
+        """
+        path = Path(folder)
+        if not path.is_dir():
+            raise NoGenerationError(
+                f"{folder} is not there on the machine {socket.gethostname()}; each "
+                "machine of the cluster needs the generation at this path: pull it "
+                "there, or share the home"
+            )
+        if Manifest.load(path).digest != digest:
+            raise NoGenerationError(
+                f"{folder} is another generation on the machine "
+                f"{socket.gethostname()}; pull the one of the server there"
+            )
+        self._shard = Shard(path, slice(*rows))
+
+    def ask(self, method: str, *given: Any) -> Any:
+        """Return what the shard says."""
+        return getattr(self._shard, method)(*given)
+
+
+class RayShards:
+    """The shards of one generation on a cluster; each is asked at a replica of it."""
+
+    def __init__(self, parts: Sequence[slice], handles: Sequence[Any]) -> None:
+        """Ask the deployments behind `handles`, which hold `parts` of the rows."""
+        self.parts = parts
+        self._handles = handles
+
+    def ask(
+        self, method: str, given: Mapping[int, tuple[Any, ...]]
+    ) -> dict[int, list[Any]]:
+        """Return what `method` of each shard says, by number, to what it is `given`.
+
+        Who does not answer is asked again, another replica if there is one: what is
+        asked changes nothing. Raises ClusterError if a shard cannot be had in time.
+        """
+        from ray.exceptions import RayError, RayTaskError
+        from ray.serve.exceptions import RayServeException
+
+        deadline = time.monotonic() + DEADLINE_S
+        told: dict[int, list[Any]] = {}
+        while True:
+            asked = {
+                number: self._handles[number].ask.remote(method, *each)
+                for number, each in given.items()
+                if number not in told
+            }
+            for number, response in asked.items():
+                left = min(TRY_S, max(deadline - time.monotonic(), 0.0))
+                try:
+                    told[number] = response.result(timeout_s=left)
+                except RayTaskError:  # a fault of the shard: others have it, too
+                    raise
+                except (RayError, RayServeException, TimeoutError) as error:
+                    missing, reason = number, error
+                    if isinstance(error, TimeoutError):
+                        with suppress(RayError, RayServeException):
+                            response.cancel()
+            if len(told) == len(given):
+                return {number: told[number] for number in given}
+            if time.monotonic() >= deadline:
+                logger.warning("shard %d is not there: %s", missing, reason)
+                raise ClusterError(
+                    f"shard {missing + 1} of {len(self.parts)} cannot be reached, and "
+                    "an answer without it would leave out what may be best; try again"
+                )
+            time.sleep(PAUSE_S)
+
+
+class ShardCluster:
+    """The connection of this process to a Ray cluster, and what it uses there."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Connect; SettingError or ClusterError if that cannot be."""
+        layout.check()
+        import ray
+
+        self._layout = layout
+        self._present: dict[str, tuple[str, Any]] = {}
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            ray.init(
+                address=layout.address,
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                configure_logging=False,
+                ignore_reinit_error=True,
+            )
+        except Exception as error:  # of many kinds, none of them documented
+            raise _unreachable(layout.address, error) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(
+                signal.SIGTERM, before
+            )  # Ray's own would end a server at once
+
+    def shards(self, generation: Generation) -> RayShards:
+        """Return the shards of `generation`, which are there from now on, and healthy.
+
+        Raises SettingError if it cannot be cut so, ClusterError if they do not start.
+        """
+        from ray import serve
+
+        cut = parts(generation.catalog.starts, self._layout.shards)
+        name = self.name(generation)
+        self._appear(name)
+        try:
+            self.deploy(generation)
+        except EngineError:
+            self.leave(generation)
+            raise
+        handles = [
+            serve.get_deployment_handle(_deployment(number), app_name=name)
+            for number in range(len(cut))
+        ]
+        shards = RayShards(cut, handles)
+        for number in range(len(cut)):  # a handle learns of replicas when first asked
+            shards.ask("score", {number: ([], [])})
+        return shards
+
+    def deploy(self, generation: Generation) -> None:
+        """Have the shards of `generation` run; ClusterError if they do not start."""
+        from ray import serve
+
+        cut = parts(generation.catalog.starts, self._layout.shards)
+        name = self.name(generation)
+        while _status(name) == "DELETING":  # the one before, of the same name
+            time.sleep(0.1)
+        if _status(name) is None:
+            serve.start(proxy_location="Disabled")
+            app = self._application(generation, cut)
+            target = serve.RunTarget(app, name=name, route_prefix=None)
+            serve.run_many(
+                [target],
+                wait_for_ingress_deployment_creation=False,
+                wait_for_applications_running=False,
+            )
+        self._await(name)
+
+    def _application(self, generation: Generation, cut: Sequence[slice]) -> Any:
+        """Return one application of all shards: the first is bound to the others."""
+        from ray import serve
+
+        bound: list[Any] = []
+        for number, part in reversed(list(enumerate(cut))):
+            deployment = serve.deployment(
+                Replica,
+                name=_deployment(number),
+                num_replicas=self._layout.replicas,
+                max_ongoing_requests=ONGOING,
+                max_queued_requests=QUEUED,
+                health_check_period_s=2,
+                health_check_timeout_s=10,
+                graceful_shutdown_timeout_s=5,
+                graceful_shutdown_wait_loop_s=0.5,
+            )
+            others = [] if number else bound
+            bound.append(
+                deployment.bind(
+                    str(generation.folder.resolve()),
+                    generation.manifest.digest,
+                    (part.start, part.stop),
+                    *others,
+                )
+            )
+        return bound[-1]
+
+    def _await(self, name: str) -> None:
+        from ray import serve
+
+        deadline = time.monotonic() + READY_S
+        said: list[str] = []
+        while time.monotonic() < deadline:
+            status = serve.status().applications.get(name)
+            if status is None:
+                raise ClusterError(f"another server has ended {name}; start again")
+            if status.status == "RUNNING":
+                return
+            said = [each.message for each in status.deployments.values()]
+            # Serve tries for minutes what is refused and stays so.
+            if status.status == "DEPLOY_FAILED" or _refusal(said):
+                break
+            time.sleep(0.1)
+        serve.delete(name, _blocking=False)
+        raise ClusterError(f"the shards did not start: {_reason(said, self._layout)}")
+
+    def leave(self, generation: Generation) -> None:
+        """Use the shards of `generation` no more; without another user they end."""
+        self._leave(self.name(generation))
+
+    def _leave(self, name: str) -> None:
+        import ray
+        from ray import serve
+
+        own, actor = self._present.pop(name)
+        ray.kill(actor)
+        users = [each for each in ray.util.list_named_actors() if each != own]
+        if not any(each.startswith(f"{name}:") for each in users):
+            # Draining takes longer than whoever ends a server waits for it.
+            serve.delete(name, _blocking=False)
+
+    def close(self) -> None:
+        """End what nobody else uses, and the connection."""
+        import ray
+
+        for name in [*self._present]:
+            self._leave(name)
+        ray.shutdown()
+
+    def _appear(self, name: str) -> None:
+        """Be seen to use application `name`, until this process ends at the latest."""
+        import ray
+
+        class User:
+            """Stands for a server that uses an application: it ends with that."""
+
+        if name not in self._present:
+            own = f"{name}:{uuid.uuid4().hex[:12]}"
+            actor = ray.remote(User).options(name=own, num_cpus=0).remote()
+            ray.get(actor.__ray_ready__.remote())
+            self._present[name] = own, actor
+
+    def name(self, generation: Generation) -> str:
+        """Return the name of the application of `generation` in this layout."""
+        digest = generation.manifest.digest
+        return f"instead-{digest[:16]}-{self._layout.shards}x{self._layout.replicas}"
+
+
+def _status(name: str) -> str | None:
+    """Return the status of an application; None if there is none."""
+    from ray import serve
+
+    app = serve.status().applications.get(name)
+    return None if app is None else str(app.status.value)
+
+
+def _deployment(number: int) -> str:
+    return f"shard-{number}"
+
+
+def _refusal(said: Sequence[str]) -> str | None:
+    """Return what a replica refused to start for, from what Serve says of shards."""
+    found = re.search(r"index\.errors\.\w+: (.*)", "\n".join(said))
+    return found[1] if found else None
+
+
+def _reason(said: Sequence[str], layout: Layout) -> str:
+    """Return why shards did not start, from what Serve says of each of them."""
+    if refusal := _refusal(said):
+        return refusal
+    last = [each.strip().splitlines()[-1] for each in said if each.strip()]
+    return (
+        f"{last[0] if last else 'they did not get ready'} (there are to be "
+        f"{layout.shards * layout.replicas} replicas, with a core each: `ray status` "
+        "shows what is free)"
+    )
+
+
+def deploy_apart(layout: Layout, generation: Generation) -> None:
+    """Have the shards of `generation` run, from a process of its own.
+
+    This one may still fork. Raises what connecting and starting raise.
+    """
+    layout.check()
+    parts(generation.catalog.starts, layout.shards)
+    apart = get_context("spawn")
+    here, there = apart.Pipe(duplex=False)
+    process = apart.Process(target=_deploy, args=(layout, generation.folder, there))
+    process.start()
+    there.close()
+    try:
+        for wait_s in (JOIN_S, READY_S):
+            if not here.poll(wait_s):
+                error = TimeoutError(f"nothing came of it in {wait_s:.0f} s")
+                raise _unreachable(layout.address, error)
+            if error := here.recv():
+                raise error
+    except EOFError as error:
+        raise ClusterError("the process that starts the shards has ended") from error
+    finally:
+        process.kill()  # Ray tries to join for longer than anybody waits
+        process.join()
+        here.close()
+
+
+def _deploy(layout: Layout, folder: Path, there: Connection) -> None:
+    """Say None when the cluster is joined, and when the shards run; else the error."""
+    try:
+        cluster = ShardCluster(layout)
+        there.send(None)
+        with Generation(folder) as generation:
+            cluster.deploy(generation)
+        there.send(None)
+    except EngineError as error:
+        there.send(error)
