@@ -5,7 +5,6 @@ installed, and no folder of whoever builds.
 """
 
 import logging
-import multiprocessing
 import os
 import pickle
 import signal
@@ -13,11 +12,9 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from functools import lru_cache
 from itertools import repeat
-from multiprocessing.connection import wait
 from typing import Any, Protocol, Self, TypeVar
 
 from index.errors import EngineError, SettingError, WorkerError
@@ -84,6 +81,10 @@ class Processes:
         self._count = count
 
     def __enter__(self) -> Self:
+        # Every command imports this module, and hardly any begins processes.
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
         # Not forked: the libraries here have threads, which a fork leaves behind.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(self._count, context, _begin)
@@ -102,7 +103,7 @@ class Processes:
     def _told(outputs: Iterator[Output]) -> Iterator[Output]:
         try:
             yield from outputs
-        except BrokenProcessPool as error:
+        except BrokenExecutor as error:
             message = "a process of the build was killed, perhaps for want of memory"
             raise WorkerError(
                 f"{message}; build again, with fewer --workers if it was"
@@ -111,9 +112,12 @@ class Processes:
 
 def _begin() -> None:
     """Make this process one that works for the one that started it, and no longer."""
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for that one to stop
     os.environ["OMP_NUM_THREADS"] = "1"  # each has a core
-    parent = multiprocessing.parent_process()
+    parent = parent_process()
     assert parent is not None
 
     def follow() -> None:
