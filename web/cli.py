@@ -399,8 +399,11 @@ def serve(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
 
     server.claim(host, port)
     follower = Follower(settings) if settings.store else None
-    if follower and (away := follower.look()) and not Home(settings.home).current():
-        raise away
+    if follower:
+        with progress.shown() as report:
+            away = follower.look(report)
+        if away and not Home(settings.home).current():
+            raise away
     # Read before the server forks, so that it is read once and shared.
     generation = generation_or_first_build(settings)
     # A long log is folded here, not in a timed worker.
