@@ -423,8 +423,11 @@ def serve(
         raise click.UsageError("--shards and --replicas need --ray ADDRESS")
     server.claim(host, port)
     follower = Follower(settings) if settings.store else None
-    if follower and (away := follower.look()) and not Home(settings.home).current():
-        raise away
+    if follower:
+        with progress.shown() as report:
+            away = follower.look(report)
+        if away and not Home(settings.home).current():
+            raise away
     # Read before the server forks, so that it is read once and shared.
     generation = generation_or_first_build(settings)
     if layout:

@@ -3,8 +3,9 @@
 import logging
 import threading
 
+from index.builder import Progress, silent
 from index.errors import EngineError
-from index.home import Home
+from index.home import Home, storage_error
 from web.settings import Settings, open_store
 
 LOOK_EVERY_S = 10.0
@@ -34,14 +35,16 @@ class Follower:
         self.away: EngineError | None = None
         self._said: str | None = None
 
-    def look(self) -> EngineError | None:
+    def look(self, progress: Progress = silent) -> EngineError | None:
         """Pull what the store names, if it is not in use; return what kept from it."""
         try:
             if not self._store.is_used(self._home):
-                moved = self._store.pull(self._home)
+                moved = self._store.pull(self._home, progress=progress)
                 logger.info("pulled generation=%s", moved.manifest.id)
         except EngineError as error:
             self.away = error
+        except OSError as error:
+            self.away = storage_error(self._home.path, error)
         else:
             self.away = None
         return self.away
