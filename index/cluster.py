@@ -193,23 +193,37 @@ class ShardCluster:
 
         Raises SettingError if it cannot be cut so, ClusterError if they do not start.
         """
-        from ray import serve
+        from ray.exceptions import RayError
+        from ray.serve.exceptions import RayServeException
 
         cut = parts(generation.catalog.starts, self._layout.shards)
         name = self.name(generation)
-        self._appear(name)
         try:
+            self._appear(name)
             self.deploy(generation)
+            return self._asked(name, cut)
+        except (RayError, RayServeException) as error:
+            with suppress(RayError, RayServeException):
+                self._leave(name)
+            reason = str(error).strip().splitlines()[0]
+            raise ClusterError(f"the shards did not start: {reason}") from error
         except EngineError:
-            self.leave(generation)
+            self._leave(name)
             raise
+
+    def _asked(self, name: str, cut: Sequence[slice]) -> RayShards:
+        """Return the shards of application `name`, asked once each.
+
+        A handle learns where the replicas are when it is asked first.
+        """
+        from ray import serve
+
         handles = [
             serve.get_deployment_handle(_deployment(number), app_name=name)
             for number in range(len(cut))
         ]
         shards = RayShards(cut, handles)
-        for number in range(len(cut)):  # a handle learns of replicas when first asked
-            shards.ask("score", {number: ([], [])})
+        shards.ask("score", {number: ([], []) for number in range(len(cut))})
         return shards
 
     def deploy(self, generation: Generation) -> None:
@@ -286,8 +300,9 @@ class ShardCluster:
         import ray
         from ray import serve
 
-        own, actor = self._present.pop(name)
-        ray.kill(actor)
+        own, actor = self._present.pop(name, ("", None))
+        if actor is not None:
+            ray.kill(actor)
         users = [each for each in ray.util.list_named_actors() if each != own]
         if not any(each.startswith(f"{name}:") for each in users):
             # Draining takes longer than whoever ends a server waits for it.
@@ -304,13 +319,19 @@ class ShardCluster:
     def _appear(self, name: str) -> None:
         """Be seen to use application `name`, until this process ends at the latest."""
         import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         class User:
             """Stands for a server that uses an application: it ends with that."""
 
         if name not in self._present:
             own = f"{name}:{uuid.uuid4().hex[:12]}"
-            actor = ray.remote(User).options(name=own, num_cpus=0).remote()
+            # On the machine of this process: with another, it would end before.
+            here = NodeAffinitySchedulingStrategy(
+                ray.get_runtime_context().get_node_id(), soft=False
+            )
+            options = {"name": own, "num_cpus": 0, "scheduling_strategy": here}
+            actor = ray.remote(User).options(**options).remote()
             ray.get(actor.__ray_ready__.remote())
             self._present[name] = own, actor
 
