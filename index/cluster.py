@@ -6,12 +6,9 @@ replicas on different machines where there are some, checks their health, and st
 another where one has died. Ray is imported where it is needed, and never before a fork.
 """
 
-import importlib.util
 import logging
 import re
-import signal
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -22,8 +19,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from index.errors import ClusterError, EngineError, NoGenerationError, SettingError
+from index.errors import ClusterError, EngineError, NoGenerationError
 from index.generation import Generation, Manifest
+from index.home import Home
+from index.nodes import check, join, unreachable
 from index.shard import Shard, parts
 
 NAMESPACE = "instead"
@@ -41,65 +40,48 @@ DRAIN_S = 15.0
 ONGOING, QUEUED = 8, 64
 """Requests that a replica has at once, and that wait for one: more are refused."""
 
-CONNECT_S = 5.0
-"""Seconds that the head of a cluster has to accept a connection."""
-
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The address of a Ray cluster, and how many shards and replicas it is to have."""
+    """The address of a Ray cluster, and how many shards and replicas it is to have.
+
+    Machines that lack the generation pull it from `store`, if there is one.
+    """
 
     address: str
     shards: int = 1
     replicas: int = 1
-
-    def check(self) -> None:
-        """Raise SettingError without Ray, ClusterError if nobody is at the address."""
-        if importlib.util.find_spec("ray") is None:
-            message = "--ray needs Ray, which is not installed"
-            raise SettingError(
-                f"{message}; install it with: pip install 'instead[ray]'"
-            )
-        if self.address == "auto":
-            return
-        host, _, port = self.address.rpartition(":")
-        if not host or not port.isdecimal() or "/" in host:
-            message = f"--ray should be the head's HOST:PORT, not {self.address!r}"
-            raise SettingError(
-                f"{message}; `ray start` prints it, such as 10.0.0.1:6379"
-            )
-        try:
-            socket.create_connection((host, int(port)), CONNECT_S).close()
-        except (OSError, OverflowError) as error:
-            raise _unreachable(self.address, error) from error
-
-
-def _unreachable(address: str, error: Exception) -> ClusterError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return ClusterError(
-        f"the Ray cluster at {address} cannot be joined: {reason}; start it with `ray "
-        "start --head`, and join this machine with `ray start --address=HOST:PORT`"
-    )
+    store: str | None = None
 
 
 class Replica:
     """One of the copies of a shard, as Ray Serve runs it."""
 
     def __init__(
-        self, folder: str, digest: str, rows: tuple[int, int], *_: Any
+        self,
+        folder: str,
+        digest: str,
+        rows: tuple[int, int],
+        store: str | None = None,
+        *_: Any,
     ) -> None:
         """Open rows of the generation in `folder`, if that is the one with `digest`.
 
-        The rest are handles of the application's other shards, which makes it one.
+        Where it is not there, it is pulled from `store`, if there is one. The rest are
+        handles of the application's other shards, which makes it one.
         """
         path = Path(folder)
+        if store and not path.is_dir():
+            from index.store import Store  # whose driver others need not load
+
+            Store(store).pull(Home(path.parent.parent), digest)
         if not path.is_dir():
             raise NoGenerationError(
                 f"{folder} is not there on the machine {socket.gethostname()}; each "
-                "machine of the cluster needs the generation at this path: pull it "
-                "there, or share the home"
+                "machine of the cluster needs the generation at this path: set "
+                "INSTEAD_STORE, pull it there, or share the home"
             )
         if Manifest.load(path).digest != digest:
             raise NoGenerationError(
@@ -167,26 +149,10 @@ class ShardCluster:
 
     def __init__(self, layout: Layout) -> None:
         """Connect; SettingError or ClusterError if that cannot be."""
-        layout.check()
-        import ray
-
         self._layout = layout
         self._present: dict[str, tuple[str, Any]] = {}
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            ray.init(
-                address=layout.address,
-                namespace=NAMESPACE,
-                log_to_driver=False,
-                configure_logging=False,
-                ignore_reinit_error=True,
-            )
-        except Exception as error:  # of many kinds, none of them documented
-            raise _unreachable(layout.address, error) from error
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(
-                signal.SIGTERM, before
-            )  # Ray's own would end a server at once
+        check(layout.address)
+        join(layout.address, namespace=NAMESPACE, ignore_reinit_error=True)
 
     def shards(self, generation: Generation) -> RayShards:
         """Return the shards of `generation`, which are there from now on, and healthy.
@@ -268,6 +234,7 @@ class ShardCluster:
                     str(generation.folder.resolve()),
                     generation.manifest.digest,
                     (part.start, part.stop),
+                    self._layout.store,
                     *others,
                 )
             )
@@ -376,7 +343,7 @@ def deploy_apart(layout: Layout, generation: Generation) -> None:
 
     This one may still fork. Raises what connecting and starting raise.
     """
-    layout.check()
+    check(layout.address)
     parts(generation.catalog.starts, layout.shards)
     apart = get_context("spawn")
     here, there = apart.Pipe(duplex=False)
@@ -387,7 +354,7 @@ def deploy_apart(layout: Layout, generation: Generation) -> None:
         for wait_s in (JOIN_S, READY_S):
             if not here.poll(wait_s):
                 error = TimeoutError(f"nothing came of it in {wait_s:.0f} s")
-                raise _unreachable(layout.address, error)
+                raise unreachable(layout.address, error)
             if error := here.recv():
                 raise error
     except EOFError as error:

@@ -4,11 +4,9 @@ What is to be done goes there by value and comes back by value: a worker needs `
 installed, and no folder of whoever builds.
 """
 
-import logging
 import os
 import pickle
 import signal
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,13 +15,11 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any, Protocol, Self, TypeVar
 
-from index.errors import EngineError, SettingError, WorkerError
+from index.errors import EngineError, WorkerError
+from index.nodes import check, join
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
-
-ANSWERS_S = 5.0
-"""Seconds that a cluster may take to answer at its address."""
 
 RETRIES = 5
 """How often a call may lose its node, or its process, before a build gives up."""
@@ -142,28 +138,12 @@ class Cluster:
     """The nodes of a Ray cluster. A node that is lost costs the time of its work."""
 
     def __init__(self, address: str) -> None:
-        """Name the cluster by its address; SettingError if Ray is not installed."""
-        try:
-            import ray
-        except ImportError as error:
-            message = "to build on a cluster takes Ray, which is not installed"
-            raise SettingError(
-                f"{message}; install it with: pip install 'instead[ray]'"
-            ) from error
-        self._ray = ray
+        """Name the cluster by its address; raises what `nodes.check` does."""
+        check(address)
         self._address = address
 
     def __enter__(self) -> Self:
-        host, _, port = self._address.rpartition(":")
-        try:
-            if host and port.isdecimal():  # Ray itself asks for minutes
-                socket.create_connection((host, int(port)), ANSWERS_S).close()
-            self._ray.init(
-                self._address, logging_level=logging.ERROR, log_to_driver=False
-            )
-        except (OSError, RuntimeError, ValueError) as error:
-            message = f"no Ray cluster answers at {self._address!r}: {error}"
-            raise WorkerError(f"{message}; start one with: ray start --head") from error
+        self._ray = join(self._address)
         return self
 
     def __exit__(self, *failure: object) -> None:

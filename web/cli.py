@@ -29,6 +29,7 @@ from index.errors import (
 from index.events import GROUP
 from index.generation import Generation, Manifest, verify
 from index.home import Home
+from index.nodes import check
 from index.source import parse
 from index.workers import HERE, Cluster, Processes, Workers
 from search import evaluation, learning
@@ -416,9 +417,9 @@ def serve(
     from web.current import CurrentEngine
     from web.follower import Follower
 
-    layout = Layout(ray, shards, replicas) if ray is not None else None
+    layout = Layout(ray, shards, replicas, settings.store) if ray is not None else None
     if layout:
-        layout.check()
+        check(layout.address)
     elif max(shards, replicas) > 1:
         raise click.UsageError("--shards and --replicas need --ray ADDRESS")
     server.claim(host, port)

@@ -14,16 +14,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
 
 from index import cluster as of_ray
 from index.builder import build
-from index.cluster import Layout, ShardCluster, deploy_apart
-from index.errors import ClusterError
+from index.cluster import Layout, Replica, ShardCluster, deploy_apart
+from index.errors import ClusterError, NoGenerationError
 from index.generation import Generation
 from index.home import Home
+from index.shard import Question
 from index.source import read
+from index.store import Store
 from search.engine import Engine
 from search.need import Need
 from tests.answers import NEEDS, said
@@ -343,6 +346,21 @@ def test_more_shards_than_artifacts_are_refused(
         result = instead("serve", "--port", 65001, "--ray", address, "--shards", 5)
     assert result.exit_code == 2
     assert "5 shards cannot be made of 4 artifacts" in result.output
+
+
+def test_a_machine_without_the_generation_pulls_it(built: Home, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    pushed = Store(store).push(built).manifest
+    folder = tmp_path / "node" / "generations" / pushed.id
+    size = pushed.counts["capabilities"]
+    with pytest.raises(NoGenerationError, match="set INSTEAD_STORE"):
+        Replica(str(folder), pushed.digest, (0, size))
+    replica = Replica(str(folder), pushed.digest, (0, size), store)
+    question = Question(("database",), np.zeros((1, HashingEncoder().width), "f4"))
+    with built.open() as generation:
+        own = np.arange(size)
+        expected = generation.keyword.score_of(question.terms, own).tolist()
+        assert replica.ask("score", [question], own)[0].words.tolist() == expected
 
 
 def test_without_ray_it_is_said_how_to_install_it(
