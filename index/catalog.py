@@ -104,10 +104,7 @@ class Catalog(Mapping[str, Artifact]):
     @property
     def digest(self) -> str:
         """SHA-256 over the canonical lines: equal catalogues have equal digests."""
-        total = hashlib.sha256()
-        for line in self._lines:
-            total.update(line + b"\n")
-        return total.hexdigest()
+        return digest(self._lines)
 
     @property
     def capability_count(self) -> int:
@@ -151,6 +148,14 @@ class Catalog(Mapping[str, Artifact]):
     def __len__(self) -> int:
         """Return the number of artifacts."""
         return len(self.slugs)
+
+
+def digest(lines: Iterable[bytes]) -> str:
+    """Return the SHA-256 of `lines`, each with its end."""
+    total = hashlib.sha256()
+    for line in lines:
+        total.update(line + b"\n")
+    return total.hexdigest()
 
 
 class _MappedLines(Sequence[bytes]):

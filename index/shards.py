@@ -4,14 +4,13 @@ Where a shard ends depends on the catalogue alone, never on who builds: any numb
 workers makes the same parts of the same shards.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from index.artifact import Artifact
-from index.catalog import Catalog
+from index.catalog import Catalog, digest
 
 SIZE = 5_000
 """Capabilities of a shard, give or take those of one artifact. Each has its own list of
@@ -39,10 +38,7 @@ class Shard:
     @property
     def digest(self) -> str:
         """SHA-256 of the lines: what is made of them may be named by it."""
-        total = hashlib.sha256()
-        for line in self._lines:
-            total.update(line + b"\n")
-        return total.hexdigest()
+        return digest(self._lines)
 
 
 def cut(catalog: Catalog, size: int = SIZE) -> list[Shard]:
