@@ -407,9 +407,8 @@ class Bench:
             size, f"the generation on disk ({parts})", sum(sizes.values()), "MB"
         )
 
-    def million(self) -> Iterator[Row]:
+    def million(self, size: int) -> Iterator[Row]:
         """Yield what a million capabilities take, once."""
-        size = MILLION
         home, place = self.corpus.home(size), self.corpus.place("flat", size)
         with self.ring(size, partial(entrants.ours, home)) as (alone,):
             times = Times(alone.ask(self.asked(size, ALONE))[0])
