@@ -113,11 +113,12 @@ class Catalog(Mapping[str, Artifact]):
 
     def position(self, slug: str) -> int:
         """Return an artifact's number; UnknownArtifactError if there is none."""
-        if slug not in self:
+        place = bisect_left(self.slugs, slug)
+        if self.slugs[place : place + 1] != [slug]:
             raise UnknownArtifactError(
                 f"no artifact has the slug {slug!r}; search for its name to find it"
             )
-        return bisect_left(self.slugs, slug)
+        return place
 
     def rows(self, positions: Iterable[int]) -> NDArray[np.int64]:
         """Return the numbers of the capabilities of the artifacts at `positions`."""

@@ -510,7 +510,7 @@ class Recorder:
         if not error.away and len(group) == 1:
             self._drop(group[0], error)
             return
-        told = [each for each in group if each.future and error.away]
+        gone = [each for each in group if each.future and error.away]
         with self._changed:
             if not error.away:  # one of them is to blame: each is written alone
                 self._singly = len(group)
@@ -519,9 +519,9 @@ class Recorder:
                     logger.warning("%s; events wait until it is there again", error)
                 self._away = error
                 self._retry_at = time.monotonic() + RETRY_S
-            self._queue.extendleft(each for each in reversed(group) if each not in told)
-            self.waiting -= sum(len(each.events) for each in told)
-        for each in told:
+            self._queue.extendleft(each for each in reversed(group) if each not in gone)
+            self.waiting -= sum(len(each.events) for each in gone)
+        for each in gone:
             assert each.future is not None
             each.future.set_exception(error)
 

@@ -141,7 +141,7 @@ class KeywordIndex:
     """The compiled impacts of a built index, memory-mapped."""
 
     def __init__(self, folder: Path, part: slice = WHOLE) -> None:
-        """Open what `build` wrote to `folder`; of it the capabilities of `part` alone.
+        """Open what `postings` wrote to `folder`; of it only the rows of `part`.
 
         What is said of terms is said of the whole, so that scores are the same.
         """

@@ -11,7 +11,7 @@ from typing import Any
 
 from index.errors import ClusterError, SettingError
 
-HERE = "auto"
+AUTO = "auto"
 """The address of the cluster that this machine belongs to."""
 
 CONNECT_S = 5.0
@@ -24,7 +24,7 @@ def check(address: str) -> None:
     if importlib.util.find_spec("ray") is None:
         message = "--ray needs Ray, which is not installed"
         raise SettingError(f"{message}; install it with: pip install 'instead[ray]'")
-    if address == HERE:
+    if address == AUTO:
         return
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
